@@ -16,6 +16,7 @@ from pathlib import PurePath
 from dataset.functions import Function, decode
 
 MASK = "x"
+SIBLINGS = 16
 _LEADING = re.compile(r"_*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAB_WIDTH = 4
@@ -34,18 +35,21 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The masked text, its context, and the leading underscores of the name in question."""
+    """The masked text, its context, and the leading underscores of the name, where known.
+
+    `prefix` is None when nothing is known of the name: a model then answers the underscores too.
+    """
 
     text: str
     context: Context = Context()
-    prefix: str = ""
+    prefix: str | None = None
 
     def digest(self) -> str:
         """A stable hash of the content (hex), for caches and duplicates."""
         context = self.context
         parts = (
             self.text,
-            self.prefix,
+            "-" if self.prefix is None else self.prefix,
             context.file_stem,
             context.docstring,
             *("\x1f".join(p) for p in (context.class_chain, context.decorators, context.siblings)),
@@ -81,16 +85,25 @@ def leading_underscores(name: str) -> str:
 
 
 def sibling_names(function: Function, functions: Sequence[Function]) -> tuple[str, ...]:
-    """Names of the functions in the same scope (same class, or same level), in source order."""
-    return tuple(
-        dict.fromkeys(
-            other.name
-            for other in functions
-            if other.class_chain == function.class_chain
-            and other.is_nested == function.is_nested
-            and other.name != function.name
-        )
-    )
+    """Names of the functions in the same scope (same class, or same level), nearest kept.
+
+    `functions` are those of one file in source order, and so is the answer.
+    """
+    scope = [
+        other
+        for other in functions
+        if other.class_chain == function.class_chain and other.is_nested == function.is_nested
+    ]
+    here = next((i for i, other in enumerate(scope) if other.span == function.span), 0)
+    return nearest_names([other.name for other in scope], here)
+
+
+def nearest_names(names: Sequence[str], here: int) -> tuple[str, ...]:
+    """Up to `SIBLINGS` distinct names around index `here`, without the name at `here` itself."""
+    half = SIBLINGS // 2
+    start = max(0, min(here - half, len(names) - SIBLINGS - 1))
+    around = names[start : start + SIBLINGS + 1]
+    return tuple(dict.fromkeys(name for name in around if name != names[here]))
 
 
 def mask(text: str, name: str) -> str:
