@@ -1,0 +1,3 @@
+"""The Namewright language server and command line: from a position in a file to better names."""
+
+__version__ = "0.1.0"

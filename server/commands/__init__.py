@@ -1,0 +1,1 @@
+"""One module per subcommand of `namewright`; heavy imports stay inside the commands."""
