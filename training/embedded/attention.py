@@ -1,0 +1,56 @@
+"""Causal attention that stays within each function of a packed row.
+
+FlexAttention skips the masked blocks on a GPU; elsewhere, where it has no backward pass, a dense
+mask computes the same.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+from training.embedded.model import Attend
+
+
+def positions_and_documents(tokens: Tensor, begin: int) -> tuple[Tensor, Tensor]:
+    """Position of each token within its function, and the function's number, for (rows, length)."""
+    starts = tokens == begin
+    documents = starts.cumsum(1)
+    places = tokens.new_ones(tokens.shape).cumsum(1) - 1
+    first = (places * starts).cummax(1).values
+    return places - first, documents
+
+
+def packed_attention(documents: Tensor) -> Attend:
+    """Causal attention within equal document numbers (rows, length)."""
+    return _sparse(documents) if documents.is_cuda else _dense(documents)
+
+
+def _sparse(documents: Tensor) -> Attend:
+    rows, length = documents.shape
+
+    def visible(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (query >= key) & (documents[row, query] == documents[row, key])
+
+    mask = create_block_mask(visible, rows, None, length, length, device=documents.device)
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
+        out = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
+        assert isinstance(out, Tensor)
+        return out.transpose(1, 2)
+
+    return attend
+
+
+def _dense(documents: Tensor) -> Attend:
+    same = documents[:, None, :, None] == documents[:, None, None, :]
+    mask = same.tril()
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+        return out.transpose(1, 2)
+
+    return attend

@@ -1,0 +1,213 @@
+"""From corpus rows to packed training rows: tokens, and what each token is worth learning.
+
+Rows are encoded once, field by field; each epoch draws anew which context every function shows,
+so that one model learns to answer with and without it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from dataset.question import Context
+from server.predictors.embedded_prompt import (
+    FIELDS,
+    LIMITS,
+    MAX_NAME_TOKENS,
+    Vocabulary,
+    answer_text,
+    assemble,
+    clip_code,
+    field_texts,
+)
+
+Ids = NDArray[np.uint16]
+NOTHING, BODY, ANSWER, DIGEST = 0, 1, 2, 3
+SUMMARY_TOKENS = 24
+_COLUMNS = ("code", *FIELDS, "answer", "summary")
+
+
+class Example(NamedTuple):
+    """One function to learn from."""
+
+    text: str
+    name: str
+    context: Context
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Many short token arrays behind one another: item i is `flat[offsets[i] : offsets[i + 1]]`."""
+
+    flat: Ids
+    offsets: NDArray[np.int64]
+
+    def __getitem__(self, index: int) -> Ids:
+        return self.flat[self.offsets[index] : self.offsets[index + 1]]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The token ids of every example, by column: code, each context field, answer, summary."""
+
+    columns: dict[str, Ragged]
+
+    def __len__(self) -> int:
+        return len(self.columns["code"])
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How often an example shows no context at all, else how often it keeps each field."""
+
+    nothing: float = 0.4
+    keep: float = 0.75
+
+
+class Packed(NamedTuple):
+    """Rows (n, length) of token ids and of the kind of each token as a target."""
+
+    tokens: Ids
+    kinds: NDArray[np.uint8]
+
+
+def encode_examples(
+    examples: Iterable[Example], tokenizer: Tokenizer, workers: int, chunk: int = 4_000
+) -> Encoded:
+    """Encode and clip every example, in order."""
+    state = tokenizer.to_str()
+    context = multiprocessing.get_context("spawn")
+    parts: dict[str, list[Ids]] = {column: [] for column in _COLUMNS}
+    lengths: dict[str, list[NDArray[np.int64]]] = {column: [] for column in _COLUMNS}
+    with ProcessPoolExecutor(workers, context, _start_encoder, (state,)) as pool:
+        for result in pool.map(_encode_chunk, _chunks(examples, chunk)):
+            for column in _COLUMNS:
+                parts[column].append(result[column][0])
+                lengths[column].append(result[column][1])
+    columns = {
+        column: Ragged(
+            np.concatenate(parts[column]),
+            np.concatenate([np.zeros(1, np.int64), np.concatenate(lengths[column]).cumsum()]),
+        )
+        for column in _COLUMNS
+    }
+    return Encoded(columns)
+
+
+def pack(
+    encoded: Encoded,
+    indices: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    dropout: Dropout,
+    seed: int,
+    length: int,
+    summaries: bool = True,
+) -> Packed:
+    """Draw contexts for the examples `indices`, in their order, and pack them into rows.
+
+    An example never crosses a row's end; what is left of a row is padding of kind `NOTHING`.
+    """
+    random = np.random.default_rng(seed)
+    bare = random.random(len(indices)) < dropout.nothing
+    kept = random.random((len(indices), len(FIELDS))) < dropout.keep
+    rows: list[Ids] = []
+    kinds: list[NDArray[np.uint8]] = []
+    row = np.zeros(length, np.uint16)
+    kind = np.zeros(length, np.uint8)
+    used = 0
+    for position, index in enumerate(indices):
+        shown = (
+            [] if bare[position] else [f for f, k in zip(FIELDS, kept[position], strict=True) if k]
+        )
+        ids, body, answer = example_tokens(encoded, int(index), vocabulary, shown, summaries)
+        size = len(ids)
+        if used + size > length:
+            rows.append(row)
+            kinds.append(kind)
+            row = np.zeros(length, np.uint16)
+            kind = np.zeros(length, np.uint8)
+            used = 0
+        row[used : used + size] = ids
+        kind[used + 1 : used + body] = BODY
+        kind[used + body : used + answer] = ANSWER
+        kind[used + answer : used + size] = DIGEST
+        used += size
+    rows.append(row)
+    kinds.append(kind)
+    return Packed(np.stack(rows), np.stack(kinds))
+
+
+def example_tokens(
+    encoded: Encoded, index: int, vocabulary: Vocabulary, shown: Sequence[str], summaries: bool
+) -> tuple[list[int], int, int]:
+    """Ids of one example, and where its prompt and its answer end."""
+    columns = encoded.columns
+    fields = {field: columns[field][index] for field in shown}
+    ids = assemble(columns["code"][index], fields, vocabulary)
+    body = len(ids)
+    ids.extend(columns["answer"][index])
+    ids.append(vocabulary.end)
+    answer = len(ids)
+    # A docstring that the prompt does not show is learnt as a second answer.
+    if summaries and "docstring" not in shown and len(columns["summary"][index]):
+        ids.append(vocabulary.summary)
+        ids.extend(columns["summary"][index])
+    return ids, body, answer
+
+
+def _chunks(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
+    iterator = iter(examples)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+_encoder: tuple[Tokenizer, Vocabulary] | None = None
+
+
+def _start_encoder(state: str) -> None:
+    global _encoder
+    tokenizer = Tokenizer.from_str(state)
+    _encoder = tokenizer, Vocabulary.of(tokenizer)
+
+
+def _encode_chunk(chunk: list[Example]) -> dict[str, tuple[Ids, NDArray[np.int64]]]:
+    assert _encoder is not None
+    tokenizer, vocabulary = _encoder
+
+    def ids(texts: list[str]) -> list[list[int]]:
+        return [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+    texts = [field_texts(example.context) for example in chunk]
+    columns: dict[str, list[list[int]]] = {
+        "code": [clip_code(code, vocabulary.cut) for code in ids([e.text for e in chunk])],
+        "answer": [a[:MAX_NAME_TOKENS] for a in ids([answer_text(e.name) for e in chunk])],
+        "summary": [
+            s[:SUMMARY_TOKENS] for s in ids([first_sentence(t["docstring"]) for t in texts])
+        ],
+    }
+    for field in FIELDS:
+        columns[field] = [f[: LIMITS.of(field)] for f in ids([text[field] for text in texts])]
+    return {
+        column: (
+            np.fromiter((token for item in items for token in item), np.uint16),
+            np.fromiter(map(len, items), np.int64),
+        )
+        for column, items in columns.items()
+    }
+
+
+def first_sentence(docstring: str) -> str:
+    """The first sentence of a docstring's first paragraph."""
+    paragraph = " ".join(docstring.split("\n\n", 1)[0].split())
+    return paragraph.split(". ", 1)[0]

@@ -1,0 +1,33 @@
+"""Trains the embedded model from a corpus.
+
+python -m training pretrain --config training/recipes/embedded/base.yaml
+torchrun --nproc-per-node 2 -m training pretrain --config … --stage train
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.embedded.pipeline import PretrainRecipe, prepare, train
+from training.recipe import load_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, help="a recipe (YAML)")
+    parser.add_argument(
+        "--stage",
+        choices=("all", "prepare", "train"),
+        default="all",
+        help="prepare: tokenizer and encoding (processors alone); train: the network",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    recipe = load_recipe(arguments.config, PretrainRecipe)
+    if arguments.stage in ("all", "prepare"):
+        prepare(recipe)
+    if arguments.stage in ("all", "train"):
+        train(recipe, arguments.resume)
+    return 0

@@ -1,0 +1,61 @@
+"""Reads a recipe (YAML) into frozen dataclasses; a field that means nothing is an error."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import yaml
+
+from training.errors import TrainingError
+
+T = TypeVar("T")
+
+
+def load_recipe(path: Path, form: type[T]) -> T:
+    """The recipe at `path` as a `form`; raises TrainingError naming file, field and expectation."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(
+            f"{path}: cannot be read ({error.strerror}); give an existing file"
+        ) from error
+    except yaml.YAMLError as error:
+        raise TrainingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path}: a recipe is a mapping of fields to values")
+    return _build(content, form, f"{path}: ")
+
+
+def _build(content: dict[str, Any], form: type[T], where: str) -> T:
+    hints = get_type_hints(form)
+    known = {f.name: f for f in fields(form)}  # pyright: ignore[reportArgumentType]
+    for name in content:
+        if name not in known:
+            raise TrainingError(f"{where}{name} is not a field; known are {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, field in known.items():
+        if name in content:
+            values[name] = _value(content[name], hints[name], f"{where}{name}")
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise TrainingError(f"{where}{name} is missing; give a {hints[name].__name__}")
+    return form(**values)
+
+
+def _value(value: Any, hint: Any, where: str) -> Any:
+    options = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        if option is type(None) and value is None:
+            return None
+        if is_dataclass(option) and isinstance(option, type) and isinstance(value, dict):
+            return _build(value, option, f"{where}.")
+        if option is Path and isinstance(value, str):
+            return Path(value)
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(option, type) and not is_dataclass(option) and type(value) is option:
+            return value
+    names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+    raise TrainingError(f"{where}: expected {names}, got {value!r}")
