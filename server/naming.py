@@ -18,7 +18,14 @@ from dataset.question import MASK, leading_underscores
 from server.predictors.base import Candidate
 from server.scopes import BUILTINS, names_taken
 
-__all__ = ["fit_to_offer", "names_taken", "to_camel_case", "to_snake_case", "uses_camel_case"]
+__all__ = [
+    "fit_to_offer",
+    "is_given_by_framework",
+    "names_taken",
+    "to_camel_case",
+    "to_snake_case",
+    "uses_camel_case",
+]
 
 LONGEST_NAME = 60
 _SOFT_KEYWORDS = frozenset(keyword.softkwlist)
@@ -80,6 +87,11 @@ def uses_camel_case(function: Function) -> bool:
     return False
 
 
+def is_given_by_framework(name: str) -> bool:
+    """Whether Python or a framework gives the name its meaning (`__init__`, `setUp`)."""
+    return bool(_DUNDER.fullmatch(name) or _FRAMEWORK.fullmatch(name))
+
+
 def to_snake_case(name: str) -> str:
     """`parseHTTPHeaders` becomes `parse_http_headers`; leading underscores stay."""
     prefix = leading_underscores(name)
@@ -137,7 +149,7 @@ def _is_snake(name: str) -> bool:
 
 
 def _is_evidence(name: str) -> bool:
-    return not _DUNDER.fullmatch(name) and not _FRAMEWORK.fullmatch(name)
+    return not is_given_by_framework(name)
 
 
 def _spelled_for(answer: str, function: Function, camel: bool) -> str:
