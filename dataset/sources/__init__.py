@@ -1,0 +1,1 @@
+"""Where functions come from; every source gives the same rows."""
