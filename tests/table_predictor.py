@@ -16,7 +16,7 @@ from server.predictors.base import Candidate, Identity, StopFlag
 # A mark in the text of the question, and the names it brings, with their probabilities.
 TABLE: tuple[tuple[str, dict[str, float]], ...] = (
     ("json.load", {"load_json": 0.62, "read_json": 0.2, "getJson": 0.05}),
-    ("total +=", {"sum_totals": 0.8, "add": 0.1}),
+    ("amount +=", {"sum_totals": 0.8, "add": 0.1}),
     ("self.size", {"get_size": 0.55, "size": 0.3}),
     ("gibberish", {"class": 0.5, "x": 0.3}),
 )
