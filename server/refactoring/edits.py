@@ -93,11 +93,9 @@ def _replace_all(prepared: list[tuple[Path, bytes, Path]]) -> None:
     try:
         for path, before, temporary in prepared:
             # A link inside the workspace stays a link: its target gets the new bytes.
-            os.replace(temporary, path.resolve())
+            temporary.replace(path.resolve())
             done.append((path, before))
     except OSError as error:
         for path, before in done:
             path.write_bytes(before)
-        raise RenameError(
-            f"the rename could not be written ({error.strerror}); undone"
-        ) from error
+        raise RenameError(f"the rename could not be written ({error.strerror}); undone") from error

@@ -71,8 +71,6 @@ def apply_edits(data: bytes, edits: Iterable[TextEdit]) -> bytes:
     return b"".join(pieces)
 
 
-def chosen_edits(
-    edits: Iterable[TextEdit], *, include_doubtful: bool
-) -> tuple[TextEdit, ...]:
+def chosen_edits(edits: Iterable[TextEdit], *, include_doubtful: bool) -> tuple[TextEdit, ...]:
     """Return the edits to make: the certain ones, and the doubtful ones when asked for."""
     return tuple(edit for edit in edits if edit.certain or include_doubtful)

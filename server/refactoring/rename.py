@@ -1,96 +1,188 @@
 """Plan the rename of the function at a position: every edit across the workspace, every doubt."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-import jedi
-
-from dataset.functions import function_at
-from server.refactoring.edits import Finding, RenameError, RenamePlan, TextEdit, digest
+from dataset.functions import Function, function_at, parse
+from server.refactoring.collect import Collector
+from server.refactoring.collisions import collisions
+from server.refactoring.edits import (
+    Finding,
+    RenameError,
+    RenamePlan,
+    TextEdit,
+    apply_edits,
+    digest,
+)
+from server.refactoring.family import Family, family_of
+from server.refactoring.fixtures import extend_fixture, is_fixture
+from server.refactoring.hooks import computed_in_project, hooks
+from server.refactoring.index import ProjectIndex, SourceFile
+from server.refactoring.inference import Inference
+from server.refactoring.modules import is_ambiguous
 from server.refactoring.names import check_new_name
-from server.refactoring.source_text import to_utf8
+from server.refactoring.source_text import from_utf8, to_utf8
+from server.refactoring.syntax import Mention
+from server.refactoring.values import FunctionValue, place
+from server.refactoring.workspace import Workspace
 
+__all__ = ["Workspace", "plan_rename"]
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """The folders a rename may touch; `overlays` are unsaved buffers, which are the truth."""
-
-    roots: tuple[Path, ...]
-    overlays: Mapping[Path, bytes] = field(default_factory=dict[Path, bytes])
-
-    def read(self, path: Path) -> bytes:
-        """Return a file's bytes as the user sees them; raises RenameError when unreadable."""
-        if path in self.overlays:
-            return self.overlays[path]
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise RenameError(f"{path} cannot be read ({error.strerror})") from error
+_MAX_NOTES = 20
 
 
 def plan_rename(workspace: Workspace, path: Path, offset: int, new_name: str) -> RenamePlan:
     """Return the plan that renames the function around `offset` (UTF-8 bytes) of `path`.
 
-    Raises RenameError when there is no function there or the new name is no name.
+    Raises RenameError when there is no function there, the file is not readable Python, or the
+    new name is no name. Reasons that forbid the rename itself are findings of the plan.
     """
-    raw = workspace.read(path)
-    source = to_utf8(raw)
-    function = function_at(source, offset)
+    index = workspace.current_index()
+    file = index.get(path)
+    inside = file is not None and bool(workspace.roots)
+    if file is None:
+        file = _lone_file(workspace, path)
+        index = _index_of_one(file)
+    if not file.readable:
+        to_utf8(file.raw)  # raises, and says which encoding failed
+    function = function_at(file.data, offset, file.tree)
     if function is None:
         raise RenameError(f"{path} has no function at this place; put the cursor on a definition")
     name = check_new_name(function.name, new_name)
-    places = _references(workspace, path, source, function.name_span.start)
-    places.setdefault(path, set()).add(function.name_span.start)
-    edits: dict[Path, tuple[TextEdit, ...]] = {}
-    digests: dict[Path, str] = {}
-    findings: list[Finding] = []
-    old = function.name.encode()
-    for file, starts in places.items():
-        text = to_utf8(workspace.read(file))
-        if any(word == name.encode() for word in _words(text)):
-            reason = f"the name {name} is already used in {file.name}"
-            findings.append(Finding("refuse" if file == path else "confirm", reason, file, 1))
-        edits[file] = tuple(
-            TextEdit(start, start + len(old), name, certain=True)
-            for start in sorted(starts)
-            if text[start : start + len(old)] == old
-        )
-        digests[file] = digest(workspace.read(file))
-    return RenamePlan(edits, tuple(findings), digests)
+    mention = _definition(file, function)
+    inference = Inference(index)
+    family = family_of(inference, file, mention)
+    if not inside and not family.is_local:
+        reason = "the file belongs to no open folder, so its uses elsewhere cannot be found"
+        return _refusal(file, function, reason)
+    plan = _plan(inference, family, file, function, mention, name)
+    index.trim()
+    return plan
 
 
-def _references(
-    workspace: Workspace, path: Path, source: bytes, offset: int
-) -> dict[Path, set[int]]:
-    lines = source.splitlines(keepends=True)
-    before = source[:offset].splitlines(keepends=True)
-    row = max(len(before) - 1, 0)
-    column = len(before[-1].decode()) if before else 0
-    places: dict[Path, set[int]] = {}
+def _lone_file(workspace: Workspace, path: Path) -> SourceFile:
+    if path in workspace.overlays:
+        return SourceFile(path, workspace.overlays[path])
     try:
-        root = next((one for one in workspace.roots if path.is_relative_to(one)), None)
-        project = jedi.Project(str(root)) if root is not None else None
-        script = jedi.Script(source.decode(), path=str(path), project=project)
-        scope = "project" if root is not None else "file"
-        found = script.get_references(row + 1, column, scope=scope)
-    except Exception:
-        return places
-    for one in found:
-        file = one.module_path
-        if file is None or one.line is None or one.column is None:
+        return SourceFile(path, path.read_bytes())
+    except OSError as error:
+        raise RenameError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _index_of_one(file: SourceFile) -> ProjectIndex:
+    index = ProjectIndex(())
+    index.update(file.path, file.raw)
+    return index
+
+
+def _definition(file: SourceFile, function: Function) -> Mention:
+    name = file.data[function.name_span.start : function.name_span.end]
+    for mention in file.table(name).mentions:
+        if mention.start == function.name_span.start and mention.role == "def":
+            return mention
+    raise RenameError(f"{file.path} does not parse around {function.name}; mend the syntax first")
+
+
+def _refusal(file: SourceFile, function: Function, reason: str) -> RenamePlan:
+    return RenamePlan({}, (Finding("refuse", reason, file.path, function.line),))
+
+
+def _plan(
+    inference: Inference,
+    family: Family,
+    file: SourceFile,
+    function: Function,
+    mention: Mention,
+    name: str,
+) -> RenamePlan:
+    value = FunctionValue(place(file, mention.chain[:-1]))
+    fixture = is_fixture(value)
+    if fixture:
+        extend_fixture(inference, family, value)
+    collected = Collector(inference, family, name, is_fixture=fixture).run()
+    findings = list(collected.findings)
+    if file.tree.root_node.has_error:
+        findings.append(
+            Finding("confirm", f"{file.path.name} does not parse cleanly", file.path, function.line)
+        )
+    for hook in hooks(inference, family, value, name, collected.uses):
+        at = hook.place
+        findings.append(Finding(hook.severity, hook.reason, at.path, at.file.line_of(at.start)))
+    if not family.is_local:
+        findings += _computed(inference, value, family)
+    for one in collisions(inference, family, name.encode(), collected.mentions):
+        findings.append(Finding("refuse", one.reason, one.path, one.line))
+    findings += _public(inference.index, family, file, function)
+    findings += collected.leftovers[:_MAX_NOTES]
+    edits = {
+        path: tuple(found[start] for start in sorted(found))
+        for path, found in sorted(collected.edits.items())
+    }
+    findings += _unsafe_files(inference.index, edits)
+    digests = {path: digest(_raw(inference.index, path)) for path in edits}
+    return RenamePlan(edits, tuple(dict.fromkeys(findings)), digests)
+
+
+def _computed(inference: Inference, value: FunctionValue, family: Family) -> Iterator[Finding]:
+    for part, _, path, line in computed_in_project(inference, value):
+        del _
+        reason = f"code builds names like {part}… and may look this function up by its name"
+        yield Finding("confirm", reason, Path(path), line)
+
+
+def _public(
+    index: ProjectIndex, family: Family, file: SourceFile, function: Function
+) -> Iterator[Finding]:
+    """Yield the note that users of an installed package may call the function."""
+    if family.is_local or function.name.startswith("_") or function.is_nested:
+        return
+    exported = any(
+        one is not None and b"__all__" in one.words and path.stem == "__init__"
+        for path in family.modules
+        if (one := index.get(path)) is not None
+    )
+    installable = any(
+        (root / one).is_file() for root in index.roots for one in ("pyproject.toml", "setup.py")
+    )
+    is_test = "test" in file.path.name or "tests" in file.path.parts
+    if exported or (installable and not is_test):
+        reason = f"{function.name} is public: code that others wrote may call it; "
+        reason += "a deprecated alias would keep it working"
+        yield Finding("note", reason, file.path, function.line)
+
+
+def _unsafe_files(
+    index: ProjectIndex, edits: dict[Path, tuple[TextEdit, ...]]
+) -> Iterator[Finding]:
+    for path, changes in edits.items():
+        file = index.get(path)
+        if file is None:
             continue
-        if file != path and not any(file.is_relative_to(base) for base in workspace.roots):
-            continue
-        text = source if file == path else to_utf8(workspace.read(file))
-        lines = text.splitlines(keepends=True)
-        start = sum(map(len, lines[: one.line - 1]))
-        start += len(lines[one.line - 1].decode()[: one.column].encode())
-        places.setdefault(file, set()).add(start)
-    return places
+        if index.roots and not any(path.resolve().is_relative_to(r.resolve()) for r in index.roots):
+            yield Finding("refuse", f"{path} is a link out of the workspace", path, 1)
+        elif path.exists() and not os.access(path, os.W_OK):
+            yield Finding("refuse", f"{path} is read-only", path, 1)
+        ambiguous = is_ambiguous(index.modules, path, index.roots) if len(index.roots) > 1 else ""
+        if ambiguous:
+            reason = f"two folders of the workspace both hold {ambiguous}; open one of them"
+            yield Finding("refuse", reason, path, 1)
+        yield from _breaks(file, changes)
 
 
-def _words(text: bytes) -> set[bytes]:
-    import re
+def _breaks(file: SourceFile, changes: tuple[TextEdit, ...]) -> Iterator[Finding]:
+    after = apply_edits(file.data, changes)
+    line = file.line_of(changes[0].start) if changes else 1
+    if file.is_python and not file.tree.root_node.has_error and parse(after).root_node.has_error:
+        yield Finding("refuse", f"{file.path.name} would no longer parse", file.path, line)
+    try:
+        from_utf8(after, file.raw)
+    except RenameError as error:
+        yield Finding("refuse", str(error), file.path, line)
 
-    return set(re.findall(rb"\w+", text))
+
+def _raw(index: ProjectIndex, path: Path) -> bytes:
+    file = index.get(path)
+    return b"" if file is None else file.raw

@@ -1,0 +1,189 @@
+"""How likely an attribute on a receiver that nobody can type means the renamed function.
+
+Weighs who else defines such an attribute, what else the receiver is used for, what the file
+imports, how the call looks, and what the receiver is called.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from server.refactoring.family import Family
+from server.refactoring.index import SourceFile
+from server.refactoring.inference import Inference
+from server.refactoring.syntax import MODULE, Mention
+from server.refactoring.values import ClassValue, FunctionValue, Place, place
+
+_BUILTIN_WEIGHT = 3.0
+_IMPORTED_WEIGHT = 2.0
+_PACKAGE_FILES = 400
+_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
+
+
+class Evidence:
+    """Gives probabilities for one family; what it learns of imports it keeps for the plan."""
+
+    def __init__(
+        self, inference: Inference, family: Family, rivals: dict[ClassValue, None]
+    ) -> None:
+        self._inference = inference
+        self._family = family
+        self._rivals = rivals
+        self._outside: dict[str, bool] = {}
+        self._builtin = self._defines("builtins")
+        self._module_rivals = self._modules_with_name()
+
+    def probability(self, file: SourceFile, mention: Mention, receiver: Place | None) -> float:
+        """Return the probability, 0 to 0.97, that the mention means the family."""
+        family = self._family
+        ours, theirs = 1.0, float(len(self._rivals))
+        if family.is_member:
+            theirs += 0.2 * self._module_rivals
+        else:
+            theirs += 0.5 * self._module_rivals
+            ours = 0.6
+        elsewhere = _BUILTIN_WEIGHT if self._builtin else 0.0
+        elsewhere += _IMPORTED_WEIGHT * self._imported(file)
+        ours *= self._fits_call(file, mention)
+        if self._is_near(file):
+            ours *= 2
+        if receiver is not None:
+            used = self._used_with(receiver)
+            ours *= self._used_alike(used, family.classes)
+            ours *= 4 if _sounds_like(receiver, family.classes) else 1
+            theirs *= self._used_alike(used, self._rivals)
+            theirs *= 4 if _sounds_like(receiver, self._rivals) else 1
+        return min(ours / (ours + theirs + elsewhere), 0.97)
+
+    def _modules_with_name(self) -> int:
+        found = 0
+        for file in self._inference.index.files_with(self._family.name):
+            if file.is_python and file.path not in self._family.modules:
+                defs = file.table(self._family.name).bindings.get(MODULE, ())
+                found += any(one.role == "def" for one in defs)
+        return found
+
+    def _defines(self, module: str) -> bool:
+        """Whether a module of the environment has a method or function of the name."""
+        if module not in self._outside:
+            path = self._inference.index.environment.find(module)
+            self._outside[module] = path is not None and self._found_in(path)
+        return self._outside[module]
+
+    def _found_in(self, path: Path) -> bool:
+        pattern = re.compile(rb"\bdef[ \t]+" + re.escape(self._family.name) + rb"\b")
+        paths = [path]
+        if path.stem == "__init__":
+            paths = sorted(path.parent.rglob(f"*{path.suffix}"))[:_PACKAGE_FILES]
+        for one in paths:
+            file = self._inference.index.outside(one)
+            if file is not None and self._family.name in file.words and pattern.search(file.data):
+                return True
+        return False
+
+    def _imported(self, file: SourceFile) -> int:
+        """Return how many of the outside packages a file imports define the name (at most 2)."""
+        tops: set[str] = set()
+        for origin, listed in _IMPORT.findall(file.data):
+            for one in (origin or listed).split(b","):
+                words = one.split()
+                if words and not words[0].startswith(b"."):
+                    tops.add(words[0].decode("utf-8", "replace"))
+        outside = {
+            one for one in tops if one.partition(".")[0] not in self._inference.index.modules
+        }
+        return min(sum(self._defines(one) for one in outside), 2)
+
+    def _is_near(self, file: SourceFile) -> bool:
+        """Whether the file defines the family or imports a module that does."""
+        homes = {path for path, _ in self._family.scopes}
+        if file.path in homes:
+            return True
+        names = {one.name.encode() for one in self._family.classes}
+        stems = {path.stem.encode() for path in homes if path.stem != "__init__"}
+        stems |= {path.parent.name.encode() for path in homes}
+        return bool((names | stems) & file.words)
+
+    def _fits_call(self, file: SourceFile, mention: Mention) -> float:
+        """Return how well the way it is used fits the signature: 0.1 if it cannot be."""
+        functions = list(self._functions())
+        if not functions:
+            return 1.0
+        call = mention.chain[-3] if len(mention.chain) > 2 else None
+        is_call = call is not None and call.type == "call" and call.children[0] == mention.chain[-2]
+        if all(any(b"property" in d for d in one.decorator_names()) for one in functions):
+            return 0.4 if is_call else 1.0
+        if not is_call or call is None:
+            return 0.7
+        arguments = call.child_by_field_name("arguments")
+        given = [] if arguments is None else list(place(file, (arguments,)).children())
+        return 1.0 if any(_accepts(one, given) for one in functions) else 0.1
+
+    def _functions(self) -> list[FunctionValue]:
+        inference, name = self._inference, self._family.name
+        bindings = [
+            one for owner in self._family.classes for one in inference.classes.own(owner, name)
+        ]
+        for path in self._family.modules:
+            file = inference.index.get(path)
+            if file is not None:
+                bindings += inference.lookup.members(file, name)
+        return [
+            FunctionValue(place(one.file, one.mention.chain[:-1]))
+            for one in bindings
+            if one.mention.role == "def"
+        ]
+
+    def _used_with(self, receiver: Place) -> frozenset[bytes]:
+        """Return the other attributes that the same function uses on the same variable."""
+        if receiver.kind != "identifier":
+            return frozenset()
+        table = receiver.file.table(receiver.text)
+        scope = table.scope_of(receiver.scopes())
+        if scope == MODULE:
+            return frozenset()
+        found: set[bytes] = set()
+        for mention in table.mentions:
+            parent = mention.chain[-2] if len(mention.chain) > 1 else None
+            if mention.role != "load" or parent is None or parent.type != "attribute":
+                continue
+            name = parent.child_by_field_name("attribute")
+            if name is not None and name.text and table.scope_of(mention.scopes) == scope:
+                found.add(name.text)
+        return frozenset(found - {self._family.name})
+
+    def _used_alike(self, used: frozenset[bytes], classes: dict[ClassValue, None]) -> float:
+        if not used or not classes:
+            return 1.0
+        graph = self._inference.classes
+        best = max(
+            sum(graph.member(one, name) is not None for name in used) for one in list(classes)[:20]
+        )
+        return 0.15 + 2.0 * best / len(used)
+
+
+def _accepts(function: FunctionValue, given: list[Place]) -> bool:
+    parameters = function.parameters()
+    names = [one.text.partition(b"=")[0].partition(b":")[0].strip() for one in parameters]
+    if function.enclosing_class() is not None and b"staticmethod" not in function.decorator_names():
+        names, parameters = names[1:], parameters[1:]
+    stars = any(one.startswith(b"*") for one in names)
+    keywords = {
+        name.text for one in given if one.kind == "keyword_argument" and (name := one.field("name"))
+    }
+    if any(one.kind.endswith("splat") for one in given):
+        return True
+    if not keywords <= set(names) and not any(one.startswith(b"**") for one in names):
+        return False
+    plain = [one for one in names if not one.startswith(b"*")]
+    required = sum(b"=" not in one.text and not one.text.startswith(b"*") for one in parameters)
+    return required <= len(given) <= len(plain) or (stars and len(given) >= required)
+
+
+def _sounds_like(receiver: Place, classes: dict[ClassValue, None]) -> bool:
+    last = receiver.text.partition(b"(")[0].rpartition(b".")[2]
+    word = last.decode("utf-8", "replace").replace("_", "").lower()
+    if len(word) < 3:
+        return False
+    return any(one.name.lower().strip("_").endswith(word) for one in classes)

@@ -1,0 +1,78 @@
+"""Mentions in text for people: comments, docstrings, documentation; and the doctests in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.refactoring.index import SourceFile
+
+_PROMPT = re.compile(rb"^([ \t]*(?:>>>|\.\.\.))(?:[ \t]|$)(.*)$", re.MULTILINE)
+_BEFORE = re.compile(rb"(?:(:(?:\w+:)?\w+:)?`{1,2}[~!.]?)?((?:\w+\.)*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ProseMention:
+    """How a word stands in text: between back-quotes, after a dotted prefix, before `(`."""
+
+    quoted: bool
+    prefix: tuple[bytes, ...]
+    called: bool
+
+
+def prose_mention(data: bytes, start: int, end: int) -> ProseMention:
+    """Return how the word at `start:end` is written."""
+    line = data.rfind(b"\n", 0, start) + 1
+    before = _BEFORE.search(data[line:start])
+    after = data[end : end + 3]
+    text = before.group(0) if before else b""
+    quoted = b"`" in text and after[:1] in {b"`", b"("}
+    prefix = before.group(2) if before else b""
+    return ProseMention(quoted, tuple(prefix.split(b".")[:-1]), after[:1] == b"(")
+
+
+def is_distinctive(name: bytes) -> bool:
+    """Whether a name is no ordinary word, so that text which holds it means the name."""
+    body = name.strip(b"_")
+    return b"_" in body or (body != body.lower() and body[1:] != body[1:].lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Doctest:
+    """The examples of one stretch of text as a file of their own, with the way back."""
+
+    file: SourceFile
+    segments: tuple[tuple[int, int, int], ...]  # (start here, start in the text's file, length)
+
+    def real_offset(self, offset: int) -> int:
+        """Return where a byte of the examples stands in the file that holds them."""
+        for here, there, length in self.segments:
+            if here <= offset < here + length:
+                return there + offset - here
+        raise ValueError(f"no segment of the examples holds offset {offset}")
+
+
+def doctest_in(file: SourceFile, start: int, end: int) -> Doctest | None:
+    """Return the `>>>` examples between two offsets of a file, or None without any."""
+    lines: list[bytes] = []
+    segments: list[tuple[int, int, int]] = []
+    length = 0
+    for found in _PROMPT.finditer(file.data, start, end):
+        code = found.group(2).rstrip(b"\r")
+        segments.append((length, found.start(2), len(code)))
+        lines.append(code)
+        length += len(code) + 1
+    if not lines:
+        return None
+    inner = SourceFile(Path(f"{file.path}#{start}.py"), b"\n".join(lines) + b"\n")
+    inner.context = file if file.is_python else None
+    return Doctest(inner, tuple(segments))
+
+
+def in_example(data: bytes, start: int) -> bool:
+    """Whether an offset lies in the code of a `>>>` or `...` line."""
+    line = data.rfind(b"\n", 0, start) + 1
+    return (
+        re.match(rb"[ \t]*[\"']*[rR]?[\"']*[ \t]*(>>>|\.\.\.)[ \t]", data[line:start]) is not None
+    )

@@ -1,0 +1,162 @@
+"""Decides for every mention of the old name whether it means the function that is renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from server.refactoring.family import Family, import_origin
+from server.refactoring.index import SourceFile
+from server.refactoring.inference import Inference
+from server.refactoring.syntax import Mention
+from server.refactoring.values import (
+    ClassValue,
+    FunctionValue,
+    InstanceValue,
+    ModuleValue,
+    OutsideValue,
+    Place,
+    SuperValue,
+    Value,
+    Values,
+    binding,
+    place,
+)
+
+Kind = Literal["ours", "other", "unknown", "mixed"]
+_NAME_ROLES = {"def", "class", "store", "load", "parameter", "import", "global", "nonlocal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a mention means; `rivals` are project classes outside the family it may mean too."""
+
+    kind: Kind
+    rivals: tuple[ClassValue, ...] = ()
+    keep_import: bool = False  # `from elsewhere import name`: becomes `name as new`
+
+
+OURS = Verdict("ours")
+OTHER = Verdict("other")
+UNKNOWN = Verdict("unknown")
+
+
+def name_verdict(
+    inference: Inference, family: Family, file: SourceFile, mention: Mention
+) -> Verdict:
+    """Judge a plain name or a name in an import statement by its scope."""
+    if mention.role == "imported":
+        return OURS if _imports_family(inference, family, file, mention) else OTHER
+    if mention.role not in _NAME_ROLES:
+        return OTHER
+    table = file.table(family.name)
+    scope = table.scope_of(mention.scopes)
+    if mention.binds:
+        scope = next((one for one, found in table.bindings.items() if mention in found), scope)
+    if (file.path, scope) not in family.scopes:
+        return OTHER
+    if mention.role == "import" and mention.chain[-2].type != "aliased_import":
+        origin = import_origin(inference, binding(file, mention), family.name)
+        if origin is None or origin not in family.modules:
+            return Verdict("ours", keep_import=True)
+    return OURS
+
+
+def _imports_family(
+    inference: Inference, family: Family, file: SourceFile, mention: Mention
+) -> bool:
+    statement = next(
+        (n for n in reversed(mention.chain) if n.type == "import_from_statement"), None
+    )
+    origin = None if statement is None else statement.child_by_field_name("module_name")
+    if origin is None or origin.text is None:
+        return False
+    module = inference.lookup.module(origin.text.decode("utf-8", "replace").replace(" ", ""), file)
+    return module is not None and module.file is not None and module.file.path in family.modules
+
+
+def receiver_of(file: SourceFile, mention: Mention) -> Place | None:
+    """Return the expression before the dot of an attribute mention."""
+    at = place(file, mention.chain[:-1])
+    receiver = at.field("object")
+    if receiver is not None:
+        return receiver
+    before = [one for one in at.children() if one.end <= mention.start]
+    return before[-1] if before else None
+
+
+def receiver_verdict(inference: Inference, family: Family, values: Values) -> Verdict:
+    """Judge `receiver.name` by what the receiver may stand for."""
+    ours = unknown = other = False
+    rivals: dict[ClassValue, None] = {}
+    for value in values:
+        match _judge(inference, family, value, rivals):
+            case "ours":
+                ours = True
+            case "other":
+                other = True
+            case _:
+                unknown = True
+    if ours:
+        return Verdict("mixed", tuple(rivals)) if rivals or other else OURS
+    if rivals or other:
+        return Verdict("other", tuple(rivals))
+    if unknown or not values:
+        return UNKNOWN
+    return OTHER
+
+
+def _judge(
+    inference: Inference, family: Family, value: Value, rivals: dict[ClassValue, None]
+) -> Kind:
+    if isinstance(value, ModuleValue):
+        is_ours = value.file is not None and value.file.path in family.modules
+        return "ours" if is_ours else "other"
+    if isinstance(value, OutsideValue | FunctionValue) or not family.is_member:
+        return "other"
+    owner = value if isinstance(value, ClassValue) else value.of
+    return _judge_class(inference, family, owner, isinstance(value, SuperValue), rivals)
+
+
+def _judge_class(
+    inference: Inference,
+    family: Family,
+    owner: ClassValue,
+    is_super: bool,
+    rivals: dict[ClassValue, None],
+) -> Kind:
+    graph, name = inference.classes, family.name
+    lineage = graph.lineage(owner)
+    defining = [one for one in lineage.order[1 if is_super else 0 :] if graph.own(one, name)]
+    if not defining and not owner.outside:
+        # `self` in a mixin, or a variable typed by the base: the member is further down.
+        below = graph.descendants(owner)
+        for one in below:
+            defining += [up for up in graph.lineage(one).order if graph.own(up, name)]
+    if not defining:
+        metaclass = graph.metaclass(owner)
+        for one in inference.evaluate(metaclass) if metaclass is not None else ():
+            if isinstance(one, ClassValue):
+                defining += [up for up in graph.lineage(one).order if graph.own(up, name)]
+    if any(one in family.classes for one in defining):
+        return "ours"
+    project = [one for one in defining if not one.outside]
+    rivals.update(dict.fromkeys(project))
+    if defining:
+        return "other"
+    return "unknown"
+
+
+def attribute_mentions(inference: Inference, name: bytes) -> Iterator[tuple[SourceFile, Mention]]:
+    """Yield every `something.name` of the project's Python files."""
+    for file in inference.index.files_with(name):
+        if file.is_python:
+            for mention in file.table(name).mentions:
+                if mention.role == "attribute":
+                    yield file, mention
+
+
+def instance_classes(values: Values) -> set[ClassValue]:
+    """Return the classes of the instances among the values."""
+    return {one.of for one in values if isinstance(one, InstanceValue)}
