@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from server.cli import main as run
-
 
 def main() -> int:
     """Run the command line on the process's own arguments; the exit status is the result."""
+    if "--stdio" in sys.argv[1:]:
+        # Before anything else is imported: a stray print would corrupt the protocol's stream.
+        from server.stdout_guard import take_stdout
+
+        take_stdout()
+    from server.cli import main as run
+
     return run(sys.argv[1:])
 
 

@@ -43,7 +43,7 @@ class Parsed(NamedTuple):
     tree: Tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """One version of one file; what derives from the text is computed once, when first asked for.
 
@@ -53,9 +53,8 @@ class Snapshot:
     uri: str
     version: int
     source: bytes
-
-    basis: Parsed | None = field(default=None, repr=False, compare=False)
-    good: Parsed | None = field(default=None, repr=False, compare=False)
+    basis: Parsed | None = field(default=None, repr=False)
+    good: Parsed | None = field(default=None, repr=False)
 
     @cached_property
     def lines(self) -> LineIndex:

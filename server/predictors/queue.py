@@ -79,8 +79,9 @@ class PredictionQueue:
         return self._identity
 
     def start(self) -> None:
-        """Begin to load the predictor and to answer."""
-        self._thread.start()
+        """Begin to load the predictor and to answer; the first job begins it too."""
+        with self._changed:
+            self._start()
 
     def cached(self, question: Question, name: str) -> Answer | None:
         """The answer, if it is known already; never waits."""
@@ -101,6 +102,7 @@ class PredictionQueue:
             if self._closed:
                 future.set_exception(Cancelled("the server is stopping"))
                 return future
+            self._start()
             entry = self._entry_like(job) or self._new_entry(job)
             entry.urgent = entry.urgent or job.urgent
             entry.waiting.append(future)
@@ -118,6 +120,10 @@ class PredictionQueue:
             self._changed.notify()
         for entry in dropped:
             _fail(entry, Cancelled("the server is stopping"))
+
+    def _start(self) -> None:
+        if self._thread.ident is None and not self._closed:
+            self._thread.start()
 
     def _entry_like(self, job: Job) -> _Entry | None:
         running = [self._running] if self._running and not self._running.stop.is_set() else []

@@ -1,0 +1,141 @@
+"""A rename plan as the edit the client can take: versioned and annotated, or plain changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsprotocol import types as lsp
+
+from server.documents import Snapshot
+from server.errors import NamewrightError
+from server.features.targets import ContentModified, Target, snapshot_of
+from server.line_index import LineIndex
+from server.locations import uri_of
+from server.refactoring.edits import RenamePlan, TextEdit
+from server.session import Session
+
+_BOM = b"\xef\xbb\xbf"
+_DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file of a plan, with what is needed to say its offsets as positions."""
+
+    uri: str
+    version: int | None
+    lines: LineIndex
+    shift: int
+
+
+async def edit_of(session: Session, target: Target) -> lsp.WorkspaceEdit:
+    """Plan a rename and express it for this client.
+
+    Raises NamewrightError when the rename is refused, ContentModified when a file changed on
+    the way.
+    """
+    snapshot = snapshot_of(session, target)
+    opened = tuple(session.documents)
+    plan, files = await session.rename(lambda: _plan(session.roots, snapshot, opened, target))
+    if any(session.documents.get(one.uri) is not one for one in opened if one.path in plan.edits):
+        raise ContentModified("a file changed while the rename was planned; ask for names again")
+    return _express(session, plan, files)
+
+
+def _plan(
+    roots: tuple[Path, ...], snapshot: Snapshot, opened: Sequence[Snapshot], target: Target
+) -> tuple[RenamePlan, dict[Path, _File]]:
+    # Imported on the worker's thread: what reads a whole project is slow to import.
+    from server.refactoring.rename import Workspace, plan_rename
+    from server.refactoring.source_text import to_utf8
+
+    by_path = {_path_of(one): one for one in opened}
+    workspace = Workspace(roots, {path: one.source for path, one in by_path.items()})
+    plan = plan_rename(workspace, _path_of(snapshot), target.offset, target.new_name)
+    if plan.refused:
+        reasons = [one.reason for one in plan.findings if one.severity == "refuse"]
+        raise NamewrightError(f"the rename to {target.new_name} is refused: {reasons[0]}")
+    files: dict[Path, _File] = {}
+    for path in plan.edits:
+        one = by_path.get(path)
+        if one is not None:
+            files[path] = _File(one.uri, one.version, one.lines, 0)
+            continue
+        source = to_utf8(path.read_bytes())
+        # Editors do not count a byte-order mark as text.
+        shift = len(_BOM) if source.startswith(_BOM) else 0
+        files[path] = _File(uri_of(path), None, LineIndex(source[shift:]), shift)
+    return plan, files
+
+
+def _path_of(snapshot: Snapshot) -> Path:
+    """The path of an open file; one of its own for a buffer or cell that is not on disk."""
+    if snapshot.path is not None:
+        return snapshot.path
+    return Path("/", "namewright-unsaved", f"{abs(hash(snapshot.uri))}.py")
+
+
+def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> lsp.WorkspaceEdit:
+    asks = session.profile.change_annotations and session.settings.rename_doubtful == "ask"
+    chosen = {
+        files[path]: [edit for edit in edits if edit.certain or asks]
+        for path, edits in plan.edits.items()
+    }
+    if not session.profile.document_changes:
+        return lsp.WorkspaceEdit(
+            changes={
+                file.uri: [_text_edit(session, file, edit) for edit in edits]
+                for file, edits in chosen.items()
+                if edits
+            }
+        )
+    annotations = _annotations(plan) if asks else {}
+    return lsp.WorkspaceEdit(
+        document_changes=[
+            lsp.TextDocumentEdit(
+                lsp.OptionalVersionedTextDocumentIdentifier(uri=file.uri, version=file.version),
+                [_annotated(session, file, edit) for edit in edits],
+            )
+            for file, edits in chosen.items()
+            if edits
+        ],
+        change_annotations=annotations or None,
+    )
+
+
+def _annotations(plan: RenamePlan) -> dict[str, lsp.ChangeAnnotation]:
+    """One annotation for each reason to doubt, so that a preview groups edits by it."""
+    reasons = {edit.reason for edits in plan.edits.values() for edit in edits if not edit.certain}
+    return {
+        _annotation_id(reason): lsp.ChangeAnnotation(
+            label=reason or "Perhaps the same name", needs_confirmation=True, description=reason
+        )
+        for reason in sorted(reasons)
+    }
+
+
+def _annotation_id(reason: str) -> str:
+    return f"{_DOUBTFUL}: {reason}" if reason else _DOUBTFUL
+
+
+def _annotated(
+    session: Session, file: _File, edit: TextEdit
+) -> lsp.TextEdit | lsp.AnnotatedTextEdit:
+    plain = _text_edit(session, file, edit)
+    if edit.certain:
+        return plain
+    return lsp.AnnotatedTextEdit(
+        annotation_id=_annotation_id(edit.reason), range=plain.range, new_text=plain.new_text
+    )
+
+
+def _text_edit(session: Session, file: _File, edit: TextEdit) -> lsp.TextEdit:
+    encoding = session.profile.encoding
+    start = file.lines.place(edit.start - file.shift, encoding)
+    end = file.lines.place(edit.end - file.shift, encoding)
+    return lsp.TextEdit(
+        lsp.Range(lsp.Position(start.line, start.column), lsp.Position(end.line, end.column)),
+        edit.new_text,
+    )

@@ -1,0 +1,144 @@
+"""One editor's connection: its open files, settings, predictor and background threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from server.documents import Documents
+from server.errors import NamewrightError
+from server.features.client_profile import ClientProfile
+from server.logs import set_level
+from server.predictors.base import NamePredictor
+from server.predictors.cache import Answer, AnswerCache
+from server.predictors.queue import Job, PredictionQueue
+from server.settings import Settings, resolve
+from server.workers import Worker
+
+_LOG = logging.getLogger("namewright.session")
+_T = TypeVar("_T")
+LoadPredictor: TypeAlias = Callable[[str, Settings], NamePredictor]
+# Names beyond those offered are asked for, because some will be taken or spelled alike.
+SPARE_NAMES = 3
+REST_SECONDS = 0.1
+
+
+class Client(Protocol):
+    """The editor at the other end; called on the event loop's thread only."""
+
+    async def request(self, method: str, params: object) -> Any:
+        """Send a request and await its result; raises NamewrightError when it is refused."""
+        ...
+
+    def notify(self, method: str, params: object) -> None:
+        """Send a notification."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Tell the user about a set-up that needs attention."""
+        ...
+
+
+class Session:
+    """The state of one connection; the features work on it."""
+
+    def __init__(self, load_predictor: LoadPredictor, client: Client) -> None:
+        self.client = client
+        self.documents = Documents()
+        self.profile = ClientProfile()
+        self.settings = Settings()
+        self.roots: tuple[Path, ...] = ()
+        self.layers: dict[str, object] = {}
+        self.running: dict[int | str, asyncio.Task[Any]] = {}
+        self._load_predictor = load_predictor
+        self._cache = AnswerCache()
+        self._told: set[str] = set()
+        self._resting: asyncio.TimerHandle | None = None
+        self._analysis = Worker("analysis")
+        self._renaming = Worker("renaming")
+        self.queue = self._new_queue()
+
+    def configure(self, layer: str, options: object) -> None:
+        """Take one layer of options (`initialization` or `workspace`) and act on what changed."""
+        self.layers[layer] = options
+        names = ("initialization", "workspace")
+        before, self.settings = (
+            self.settings,
+            resolve(*(self.layers.get(name) for name in names), warn=self.warn_once),
+        )
+        if self.settings.log_level != before.log_level:
+            set_level(self.settings.log_level)
+        if _predictor_of(self.settings) != _predictor_of(before):
+            self.queue.close()
+            self.queue = self._new_queue()
+
+    def warn_once(self, message: str) -> None:
+        """Tell the user something that one telling is enough for."""
+        if message not in self._told:
+            self._told.add(message)
+            self.client.warn(message)
+
+    async def analyse(self, call: Callable[[], _T]) -> _T:
+        """Run work on syntax trees off the event loop."""
+        return await asyncio.wrap_future(self._analysis.submit(call))
+
+    async def rename(self, call: Callable[[], _T]) -> _T:
+        """Run work on the whole workspace off the event loop, apart from the quick analysis."""
+        return await asyncio.wrap_future(self._renaming.submit(call))
+
+    def predict(self, job: Job) -> Future[Answer]:
+        """Ask for names; see `PredictionQueue.submit`."""
+        self._stop_resting()
+        return self.queue.submit(job)
+
+    def predict_at_rest(self, job: Job) -> None:
+        """Ask in the background once the cursor has stayed for a moment."""
+        self._stop_resting()
+        loop = asyncio.get_running_loop()
+        self._resting = loop.call_later(REST_SECONDS, self._submit_quietly, job)
+
+    def overlays(self) -> Mapping[Path, bytes]:
+        """The open files that have a path, as the editor shows them."""
+        return {one.path: one.source for one in self.documents if one.path is not None}
+
+    def close(self) -> None:
+        """Stop all work; threads are daemons and need no waiting."""
+        self._stop_resting()
+        self.queue.close()
+
+    def _submit_quietly(self, job: Job) -> None:
+        future = self.queue.submit(job)
+        future.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+
+    def _stop_resting(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+
+    def _new_queue(self) -> PredictionQueue:
+        settings = self.settings
+
+        def load() -> NamePredictor:
+            return self._load_predictor(settings.predictor, settings)
+
+        return PredictionQueue(
+            load, self._cache, settings.candidates + SPARE_NAMES, self._tell_failure
+        )
+
+    def _tell_failure(self, error: NamewrightError) -> None:
+        _LOG.error("%s", error)
+        self.client.warn(str(error))
+
+
+def _predictor_of(settings: Settings) -> tuple[object, ...]:
+    return (
+        settings.predictor,
+        settings.threads,
+        settings.endpoint,
+        settings.model,
+        settings.candidates,
+    )
