@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tree_sitter import Node
-
+from server.refactoring.callers import passed_values
 from server.refactoring.values import (
     NOTHING,
     Binding,
@@ -18,6 +17,7 @@ from server.refactoring.values import (
     SuperValue,
     Value,
     Values,
+    place,
 )
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ class Calls:
                 continue
             for mention in file.table(at.text).mentions:
                 if mention.role == "def":
-                    fixture = FunctionValue(at_definition(file, mention.chain))
+                    fixture = FunctionValue(place(file, mention.chain[:-1]))
                     if _is_fixture(fixture):
                         values = self.returned(fixture)
                         body = fixture.definition.field("body")
@@ -354,8 +354,6 @@ class Calls:
 
     def _from_callers(self, function: FunctionValue, name: bytes) -> Values:
         """Return what the project's own calls pass for the parameter."""
-        from server.refactoring.callers import passed_values
-
         if function.definition.file.outside:
             return NOTHING
         return self._union(passed_values(self._inference, function, name, _MAX_SITES, _MAX_FILES))
@@ -388,13 +386,6 @@ def _instances(values: Values) -> Values:
 
 def _is_fixture(function: FunctionValue) -> bool:
     return b"fixture" in function.decorator_names()
-
-
-def at_definition(file: object, chain: tuple[Node, ...]) -> Place:
-    """Return the place of the def whose name ends `chain`."""
-    from server.refactoring.values import place
-
-    return place(file, chain[:-1])  # type: ignore[arg-type]
 
 
 def _results(body: Place) -> list[tuple[Place, bool]]:

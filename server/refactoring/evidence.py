@@ -110,14 +110,14 @@ class Evidence:
         functions = list(self._functions())
         if not functions:
             return 1.0
-        call = mention.chain[-3] if len(mention.chain) > 2 else None
-        is_call = call is not None and call.type == "call" and call.children[0] == mention.chain[-2]
+        attribute, call = place(file, mention.chain[:-1]), place(file, mention.chain[:-2])
+        is_call = call.kind == "call" and call.field("function") == attribute
         if all(any(b"property" in d for d in one.decorator_names()) for one in functions):
             return 0.4 if is_call else 1.0
-        if not is_call or call is None:
+        if not is_call:
             return 0.7
-        arguments = call.child_by_field_name("arguments")
-        given = [] if arguments is None else list(place(file, (arguments,)).children())
+        arguments = call.field("arguments")
+        given = [] if arguments is None else list(arguments.children())
         return 1.0 if any(_accepts(one, given) for one in functions) else 0.1
 
     def _functions(self) -> list[FunctionValue]:

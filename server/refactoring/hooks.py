@@ -12,7 +12,8 @@ from server.refactoring.plan import Severity
 from server.refactoring.values import ClassValue, FunctionValue, Place
 
 _COMPUTED = re.compile(
-    rb"""["']((?:[A-Za-z_]\w*_)|(?:do|on|test|visit|handle))(?:%s["']|\{[^}"']*\}["']|["'][ \t]*[+%])"""
+    rb"""["']((?:[A-Za-z_]\w*_)|(?:do|on|test|visit|handle))"""
+    rb"""(?:%s["']|\{[^}"']*\}["']|["'][ \t]*[+%])"""
 )
 _COMPUTED_END = re.compile(rb"""["'](?:%s|\{[^}"']*\})(_\w+)["']""")
 _STRIPPED = re.compile(rb"""startswith\(\s*["'](\w+_)["']""")

@@ -5,6 +5,8 @@ Flow-insensitive and modest: an empty answer means "cannot tell", and every ques
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from server.refactoring.annotations import Annotations
 from server.refactoring.calls import Calls
 from server.refactoring.classes import Classes, method_of_self
@@ -130,9 +132,9 @@ class Inference:
             case _:
                 return self._calls.display(at)
 
-    def _union(self, places: object) -> Values:
+    def _union(self, places: Iterable[Place]) -> Values:
         found: set[Value] = set()
-        for one in places:  # type: ignore[attr-defined]
+        for one in places:
             found |= self.evaluate(one)
         return frozenset(found)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-
-import jedi
 
 _VENV_NAMES = (".venv", "venv", "env", ".env")
 
@@ -102,7 +101,10 @@ class Environment:
 
 @cache
 def _typeshed_folders() -> tuple[Path, ...]:
-    base = Path(jedi.__file__).parent / "third_party" / "typeshed"
+    found = find_spec("jedi")  # its stubs of the standard library are read as text
+    if found is None or found.origin is None:
+        return ()
+    base = Path(found.origin).parent / "third_party" / "typeshed"
     names = ("stdlib/3", "stdlib/2and3", "stdlib", "third_party/3", "third_party/2and3")
     return tuple(base / name for name in names if (base / name).is_dir())
 

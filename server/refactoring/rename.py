@@ -140,9 +140,8 @@ def _public(
     if family.is_local or function.name.startswith("_") or function.is_nested:
         return
     exported = any(
-        one is not None and b"__all__" in one.words and path.stem == "__init__"
-        for path in family.modules
-        if (one := index.get(path)) is not None
+        path.stem == "__init__" and file is not None and b"__all__" in file.words
+        for path, file in ((path, index.get(path)) for path in family.modules)
     )
     installable = any(
         (root / one).is_file() for root in index.roots for one in ("pyproject.toml", "setup.py")

@@ -11,7 +11,7 @@ from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.references import OTHER, OURS, UNKNOWN, Verdict, receiver_verdict
 from server.refactoring.syntax import MODULE, Mention
-from server.refactoring.values import ModuleValue, Place, Values, place
+from server.refactoring.values import Place, Values, place
 
 _WITH_RECEIVER = {b"getattr", b"setattr", b"hasattr", b"delattr", b"object", b"getattr_static"}
 _WITHOUT_RECEIVER = {b"attrgetter", b"methodcaller"}
@@ -128,7 +128,7 @@ def path_values(inference: Inference, file: SourceFile, parts: list[bytes]) -> V
     for count in range(len(parts), 0, -1):
         dotted = b".".join(parts[:count]).decode("utf-8", "replace")
         module = inference.lookup.module(dotted, file)
-        if module is not None and isinstance(module, ModuleValue):
+        if module is not None:
             values = frozenset({module})
             for part in parts[count:]:
                 values = inference.attribute(values, part)
