@@ -93,6 +93,10 @@ def _run(options: argparse.Namespace, open_predictor: PredictorOpener | None) ->
 def _serve(options: argparse.Namespace) -> int:
     if not (options.stdio or options.tcp):
         raise NamewrightError("nothing to do: give a command or --stdio (see namewright --help)")
+    if options.stdio:
+        from server.stdout_guard import take_stdout
+
+        take_stdout()
     from server import language_server, logs
 
     logs.set_up(options.log_level, options.log_file)

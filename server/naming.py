@@ -36,7 +36,7 @@ _CAMEL = re.compile(r"[a-z][a-z0-9]*[A-Z]")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Spelled by frameworks, not by the project: no evidence of a habit.
 _FRAMEWORK = re.compile(
-    r"(?:setUp|tearDown)(?:Class|Module|TestData)?|(?:visit|depart|generic|do|on)_\w+|maxDiff"
+    r"(?:setUp|tearDown)(?:Class|Module|TestData)?|(?:visit|depart|leave|generic_visit|on)_\w+|do_[A-Z]+"
     r"|assert[A-Z]\w*|addCleanup|runTest"
 )
 _DUNDER = re.compile(r"__\w+__")

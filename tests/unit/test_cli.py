@@ -249,6 +249,21 @@ def test_bad_usage_is_one_clear_line_and_status_2(
     assert_one_line(run(*(each.replace("{store}", store) for each in arguments)), expected)
 
 
+@pytest.mark.parametrize("command", ["check", "suggest", "audit"])
+def test_an_unknown_predictor_is_one_clear_line_and_status_2(project: Path, command: str) -> None:
+    place = {"check": [], "suggest": ["store.py", "--line", "4"], "audit": ["store.py"]}[command]
+    done = subprocess.run(
+        [sys.executable, "-m", "server", command, *place, "--predictor", "oracle"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=project,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert_one_line(done, "oracle")
+
+
 def test_a_reader_that_leaves_early_is_no_error(project: Path) -> None:
     command = f"{sys.executable} -m tests.table_predictor --help | head -n 1"
     done = subprocess.run(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import textwrap
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataset.functions import Function, find_functions
 from server.naming import (
@@ -334,3 +337,31 @@ def test_the_class_decides_before_the_file() -> None:
     source = CAMEL_CLASS + "class Other:\n    def f2(self): pass\n"
     assert uses_camel_case(function_named(source, "f1")[0])
     assert not uses_camel_case(function_named(source, "f2")[0])
+
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.from_regex(r"_{0,2}[a-zA-Z][a-zA-Z0-9_]{0,10}_{0,2}", fullmatch=True),
+    st.sampled_from(["f1", "load_file", "class", "list", "match", "_x", "loadFile"]),
+)
+SCORES = st.floats(min_value=-20, max_value=0)
+
+
+@given(
+    answers=st.lists(st.tuples(WORDS, SCORES), max_size=12),
+    source=st.sampled_from([SNAKE_FILE, CAMEL_CLASS, FRAMEWORK_CLASS, VISITOR]),
+    k=st.integers(min_value=0, max_value=6),
+)
+def test_whatever_a_model_answers_only_fit_names_come_through(
+    answers: list[tuple[str, float]], source: str, k: int
+) -> None:
+    function, functions = function_named(source, "f1")
+    taken = names_taken(function, functions)
+    fit = fit_to_offer([Candidate(*each) for each in answers], function, taken, k, None)
+    names = [each.name for each in fit]
+    assert len(names) == len(set(names)) <= k
+    assert all(name.isidentifier() and not keyword.iskeyword(name) for name in names)
+    assert not {"f1", *taken} & set(names)
+    scores = [each.log_probability for each in fit]
+    assert scores == sorted(scores, reverse=True)
+    assert all(score <= 0 for score in scores)
