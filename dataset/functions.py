@@ -23,6 +23,7 @@ _SCOPES = Query(
     "(class_definition) @class (function_definition) @function (decorated_definition) @decorated",
 )
 _BYTES_OR_FORMATTED = re.compile(rb"^[A-Za-z]*[bBfFtT][A-Za-z]*['\"]")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _PARAMETER_NAMES = {
     "identifier": None,
     "default_parameter": "name",
@@ -77,6 +78,9 @@ def decode(data: bytes) -> str:
 def parse(source: bytes, old_tree: Tree | None = None) -> Tree:
     """Parse UTF-8 source; `old_tree`, already edited to match, makes it incremental."""
     parser = Parser(LANGUAGE)
+    if b"\r" in source:
+        # The grammar does not end a line at a lone carriage return; offsets stay the same.
+        source = _LONE_RETURN.sub(b"\n", source)
     return parser.parse(source, old_tree) if old_tree is not None else parser.parse(source)
 
 

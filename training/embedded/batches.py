@@ -6,7 +6,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Plan:
     world: int = 1
     workers: int = 8
     chunk: int = 16_384
-    dropout: Dropout = Dropout()
+    dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from training.embedded.attention import packed_attention, positions_and_documents
 from training.embedded.model import Decoder
@@ -75,7 +75,7 @@ def weighted_loss(
     hidden = model(tokens, positions, attend, dtype)
     logits = model.logits(hidden[:, :-1]).float()
     targets, kind = tokens[:, 1:].reshape(-1), kinds[:, 1:].reshape(-1).long()
-    losses = F.cross_entropy(logits.view(-1, logits.shape[-1]), targets, reduction="none")
+    losses = functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets, reduction="none")
     answers = (kind == ANSWER).float()
     weight = weights[kind]
     sums = torch.stack(

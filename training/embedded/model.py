@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -41,7 +41,7 @@ class RMSNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.epsilon)
+        return functional.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.epsilon)
 
 
 class Linear(nn.Linear):
@@ -55,7 +55,7 @@ class Linear(nn.Linear):
             nn.init.normal_(self.weight, std=inner**-0.5 * 0.8)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.linear(input, self.weight.to(input.dtype))
+        return functional.linear(input, self.weight.to(input.dtype))
 
 
 class Attention(nn.Module):
@@ -93,7 +93,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(x)
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        return self.down(functional.silu(self.gate(x)) * self.up(x))
 
 
 class Layer(nn.Module):
@@ -128,7 +128,7 @@ class Decoder(nn.Module):
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.embedding.weight.to(hidden.dtype))
+        return functional.linear(hidden, self.embedding.weight.to(hidden.dtype))
 
 
 def rotary_tables(positions: Tensor, shape: Shape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -147,7 +147,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Plain causal attention within each row: the reference, and the way for single prompts."""
-    out = F.scaled_dot_product_attention(
+    out = functional.scaled_dot_product_attention(
         q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True, enable_gqa=True
     )
     return out.transpose(1, 2)

@@ -1,0 +1,60 @@
+"""Writes a trained embedded model in the form the server ships.
+
+    python -m training export --run runs/embedded --out server/weights --version 1
+    python -m training export --run runs/embedded --out server/weights --version 1 \\
+        --calibrate validation.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from server.predictors.weights import Calibration, write_manifest
+from training.errors import TrainingError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
+    parser.add_argument("--out", type=Path, required=True, help="folder of weights to write")
+    parser.add_argument("--version", required=True, help="what the model is called from now on")
+    parser.add_argument("--quantization", choices=("int8", "float32"), default="int8")
+    parser.add_argument(
+        "--calibrate", type=Path, help="evaluation rows to fit shown probabilities on"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    run: Path = arguments.run
+    for name in ("weights.pt", "shape.json", "tokenizer.json"):
+        if not (run / name).exists():
+            raise TrainingError(f"{run / name}: not there; finish `python -m training pretrain`")
+    _convert(run, arguments.out, arguments.quantization)
+    shutil.copyfile(run / "tokenizer.json", arguments.out / "tokenizer.json")
+    write_manifest(arguments.out, arguments.version, None)
+    if arguments.calibrate:
+        from training.calibration import fit_on
+
+        calibration: Calibration = fit_on(arguments.out, arguments.calibrate)
+        write_manifest(arguments.out, arguments.version, calibration)
+        print(f"calibration: {calibration}")
+    return 0
+
+
+def _convert(run: Path, out: Path, quantization: str) -> None:
+    import torch
+    from tokenizers import Tokenizer
+
+    from training.embedded.export import export
+    from training.embedded.model import Shape
+
+    state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
+    shape = Shape(**json.loads((run / "shape.json").read_text()))
+    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    tokens = [
+        tokenizer.id_to_token(index) or f"<unused{index}>" for index in range(shape.vocabulary)
+    ]
+    arrays = {name: value.float().numpy() for name, value in state.items()}
+    export(arrays, shape, tokens, out, None if quantization == "float32" else quantization)
