@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from server import __version__
+from server.cli import main
+from server.predictors.base import NamePredictor
+from server.predictors.embedded import load_embedded
 
 ROOT = Path(__file__).parents[2]
 SOURCE = """\
@@ -287,3 +290,39 @@ def assert_one_line(done: subprocess.CompletedProcess[str], expected: str) -> No
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("namewright: ")
     assert expected in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, "no weights there"),
+        ({"manifest.json": "{"}, "not a manifest"),
+        ({"manifest.json": "[]"}, "not a manifest"),
+        ({"manifest.json": '{"format": 99, "version": "9", "sha256": {}}'}, "format 99"),
+        (
+            {
+                "manifest.json": '{"format": 1, "version": "1", "sha256": {"model.bin": "00"}}',
+                "model.bin": "truncated",
+            },
+            "damaged",
+        ),
+        (
+            {"manifest.json": '{"format": 1, "version": "1", "sha256": {"model.bin": "00"}}'},
+            "cannot be read",
+        ),
+    ],
+)
+def test_damaged_or_foreign_weights_are_one_clear_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], expected: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    def open_those(name: str, endpoint: str) -> NamePredictor:
+        return load_embedded(tmp_path)
+
+    assert main(["check"], open_those) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert expected in told.err
