@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tempfile
 from collections.abc import Sequence
@@ -117,7 +118,8 @@ def project_root(path: Path) -> Path:
 
 
 def _at_line(place: Place, line: int, functions: Sequence[Function], source: bytes) -> Function:
-    starts = [0, *(match.end() for match in _LINE_END.finditer(source))]
+    first = len(codecs.BOM_UTF8) if source.startswith(codecs.BOM_UTF8) else 0
+    starts = [first, *(match.end() for match in _LINE_END.finditer(source))]
     if len(starts) > 1 and starts[-1] == len(source):
         starts.pop()
     if not 1 <= line <= len(starts):
