@@ -76,11 +76,15 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
     server = NamewrightServer(load)
     session = server.session
 
-    async def initialized(params: lsp.InitializedParams) -> None:
+    async def begin() -> None:
         await configuration.ask_configuration(session)
         # Only now, or the predictor of the default settings would be loaded for nothing.
         session.queue.start()
         await configuration.register_configuration(session)
+
+    def initialized(params: lsp.InitializedParams) -> None:
+        # Not awaited here: a client that leaves meanwhile would make pygls log an error.
+        session.starting = asyncio.create_task(begin())
 
     async def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction | lsp.Command]:
         return await _told(code_actions.code_actions(session, params))

@@ -54,6 +54,7 @@ class Session:
         self.roots: tuple[Path, ...] = ()
         self.layers: dict[str, object] = {}
         self.running: dict[int | str, asyncio.Task[Any]] = {}
+        self.starting: asyncio.Task[None] | None = None
         self._load_predictor = load_predictor
         self._cache = AnswerCache()
         self._told: set[str] = set()
