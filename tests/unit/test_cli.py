@@ -326,3 +326,18 @@ def test_damaged_or_foreign_weights_are_one_clear_line_and_status_2(
     assert told.out == ""
     assert told.err.count("\n") == 1
     assert expected in told.err
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("def f1(path):\n    return json.load(path)\n\n\n" * 120_000, 240_001),
+        ("def f1(path):\n" + "    path = json.load(path)\n" * 3_000, 1_500),
+    ],
+    ids=["5 MB", "3,000 lines"],
+)
+def test_files_and_functions_of_any_size_are_answered(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "long.py"
+    path.write_text(text)
+    done = run("suggest", path, "--line", line, "--json")
+    assert json.loads(done.stdout)["suggestions"][0]["name"] == "load_json"
