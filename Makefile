@@ -12,8 +12,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The training tests run on a CPU. Torch goes in first and by its exact version, so that no
 # later requirement pulls another build.
 TORCH ?= torch==2.13.0
-NICE := nice -n 5
 
+export PYTHON
 export PYRIGHT_PYTHON_GLOBAL_NODE := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tree_sitter import Node, Tree
 
-from dataset.functions import Function, decode, innermost, parse
+from dataset.functions import Function, decode, parse
 
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 _BARE_WORD = re.compile(rb"(?<![\w.])[^\W\d]\w*")
@@ -215,16 +215,31 @@ def _shadows_at_mentions(
 ) -> Iterator[str]:
     """Locals of each function that mentions the name: there the new name would mean the local."""
     mention = re.compile(rb"(?<![\w.])" + re.escape(function.name.encode()) + rb"(?!\w)")
-    visited: set[int] = set()
-    for match in mention.finditer(function.source):
-        user = innermost(functions, match.start())
-        if user is None or user.name_span.start in visited or match.start() == user.name_span.start:
-            continue
-        visited.add(user.name_span.start)
+    definitions = {each.name_span.start for each in functions}
+    mentions = [match.start() for match in mention.finditer(function.source)]
+    for user in _around([each for each in mentions if each not in definitions], functions):
         yield from user.parameters
         node = _definition(root, user)
         if node is not None:
             yield from _bindings(node)
+
+
+def _around(offsets: Sequence[int], functions: Sequence[Function]) -> Iterator[Function]:
+    """The innermost function of each ascending offset, each once; one sweep over both."""
+    stack: list[Function] = []
+    position = 0
+    told: set[int] = set()
+    for offset in offsets:
+        while position < len(functions) and functions[position].outer_span.start <= offset:
+            while stack and stack[-1].outer_span.end < functions[position].outer_span.start:
+                stack.pop()
+            stack.append(functions[position])
+            position += 1
+        while stack and stack[-1].outer_span.end < offset:
+            stack.pop()
+        if stack and stack[-1].name_span.start not in told:
+            told.add(stack[-1].name_span.start)
+            yield stack[-1]
 
 
 def _words(words: Iterable[bytes]) -> Iterator[str]:
