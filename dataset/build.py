@@ -140,7 +140,7 @@ class _Seen:
             keep.append(reason is None)
             if reason is not None:
                 reasons[reason] += 1
-        return pa.array(keep), reasons
+        return pa.array(keep, pa.bool_()), reasons
 
     def _reason(self, source_hash: str, name: str) -> str | None:
         if source_hash in self._unwanted:

@@ -79,7 +79,7 @@ def weighted_loss(
     answers = (kind == ANSWER).float()
     weight = weights[kind]
     sums = torch.stack(
-        (weight.sum(), (losses.detach() * answers).sum(), answers.sum(), losses.detach().sum())
+        (weight.sum(), (losses.detach() * answers).sum(), answers.sum(), (losses.detach() * (kind > 0)).sum())
     )
     return (losses * weight).sum(), sums
 
@@ -122,10 +122,11 @@ class Trainer:
             if self.step % 50 == 0 or progress >= 1.0 or self.step <= 3:
                 values = sums.tolist()
                 now = time.monotonic()
+                learnt = max(1, int((batch.kinds > 0).sum()))
                 line = (
-                    f"step {self.step} progress {progress:.4f} answer_loss "
-                    f"{values[1] / max(1.0, values[2]):.4f} loss {values[3] / batch.tokens.size:.4f} "
-                    f"tokens/s {tokens_seen / (now - last_log):.0f}"
+                    f"step {self.step} progress {progress:.4f} "
+                    f"answer_loss {values[1] / max(1.0, values[2]):.4f} "
+                    f"loss {values[3] / learnt:.4f} tokens/s {tokens_seen / (now - last_log):.0f}"
                 )
                 last_log, tokens_seen = now, 0
                 if self.place.rank == 0:
