@@ -24,7 +24,7 @@ from server.refactoring.references import (
     receiver_verdict,
 )
 from server.refactoring.strings import path_values, string_mention
-from server.refactoring.syntax import MODULE, Mention
+from server.refactoring.syntax import MODULE, Mention, Scope, chain_at, word_places
 from server.refactoring.values import ClassValue, Place, place
 
 CERTAIN, DOUBTFUL = 0.8, 0.4
@@ -263,8 +263,6 @@ class Collector:
         return False
 
     def _judge_text_file(self, file: SourceFile) -> None:
-        from server.refactoring.syntax import word_places
-
         name = self._family.name
         for start in word_places(file.data, name):
             if in_example(file.data, start) and file.path.suffix in _MENTIONED_AS_CODE:
@@ -304,6 +302,7 @@ class Collector:
             meant = last in owners | stems or (last in {b"self", b"cls"} and at_home)
         else:
             meant = at_home or (is_distinctive(family.name) and self._is_unique())
+            meant = meant and not self._means_local(file, start)
         if not meant:
             return
         if prose.quoted and not family.is_local:
@@ -311,6 +310,23 @@ class Collector:
         elif prose.called or prose.prefix or is_distinctive(family.name):
             what = "a comment mentions the name" if is_comment else "the text mentions the name"
             self._add(file, start, self._new, 0.6, what)
+
+    def _means_local(self, file: SourceFile, start: int) -> bool:
+        """Whether text in a function or class means something of its own by the name."""
+        if not file.is_python:
+            return False
+        chain = chain_at(file.tree, start, start + len(self._family.name))
+        for depth in range(len(chain) - 1, 0, -1):
+            node = chain[depth]
+            if node.type == "function_definition":
+                table = file.table(self._family.name)
+                scope = Scope("function", node.start_byte)
+                if scope in table.bindings and (file.path, scope) not in self._family.scopes:
+                    return True
+        if not self._family.is_member or is_distinctive(self._family.name):
+            return False
+        around = place(file, chain).nearest("class_definition")
+        return around is None or ClassValue(around) not in self._family.classes
 
     def _is_unique(self) -> bool:
         everyone = definers(self._inference, self._family.name)

@@ -160,9 +160,11 @@ def extend_modules(inference: Inference, family: Family, start: SourceFile) -> N
     ]
     stars = [
         (file, {one.file.path for one in inference.lookup.star_imports(file) if one.file})
-        for file in holding
-        if MODULE not in file.table(family.name).bindings
+        for file in inference.index.files()
+        if file.is_python and file.has_star_import
     ]
+    if family.name.startswith(b"_"):
+        stars.clear()
     grown = True
     while grown:
         before = len(family.modules) + len(family.scopes)

@@ -44,6 +44,8 @@ def _walk(folder: Path, root: Path, rules: list[_Rule]) -> Iterator[tuple[Path, 
                 hidden = entry.name.startswith(".") or entry.name in _NEVER
                 if not hidden and not _ignored(relative, rules, is_folder=True):
                     yield from _walk(Path(entry.path), root, rules)
+            elif entry.name.startswith("."):
+                continue
             elif entry.name.endswith(PYTHON_SUFFIXES + TEXT_SUFFIXES) and entry.is_file():
                 status = entry.stat()
                 if status.st_size <= _MAX_BYTES and not _ignored(relative, rules, is_folder=False):

@@ -35,6 +35,7 @@ class SourceFile:
             self.data, self.readable = raw, False
         self.words = all_words(self.data)
         self.is_python = path.suffix in PYTHON_SUFFIXES
+        self.has_star_import = self.is_python and b"import *" in self.data
         self._tree: Tree | None = None
         self._tables: dict[bytes, NameTable] = {}
         self.context: SourceFile | None = None  # the file whose docstring holds this code

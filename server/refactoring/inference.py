@@ -192,7 +192,7 @@ class Inference:
     def _binding(self, one: Binding, at: Place) -> Values:
         match one.mention.role:
             case "def":
-                return frozenset({FunctionValue(definition_of(one))})
+                return self._decorated(FunctionValue(definition_of(one)))
             case "class":
                 return frozenset({ClassValue(definition_of(one))})
             case "import":
@@ -203,6 +203,15 @@ class Inference:
                 return self._calls.assigned(at.above())
             case _:
                 return self._calls.assigned(at)
+
+    def _decorated(self, function: FunctionValue) -> Values:
+        """Return the function, and the instances of the project's classes that wrap it."""
+        found: set[Value] = {function}
+        for decorator in function.decorators():
+            for value in self.evaluate(decorator):
+                if isinstance(value, ClassValue) and not value.outside:
+                    found.add(InstanceValue(value))
+        return frozenset(found)
 
     def _imported(self, one: Binding) -> Values:
         target = self.lookup.imported(one)
@@ -261,18 +270,33 @@ class Inference:
         return frozenset({bound})
 
     def _narrowed(self, name: bytes, at: Place) -> Values:
-        """Return the classes of an enclosing `if isinstance(name, …)`, if there is one."""
+        """Return the classes that an `isinstance(name, …)` before the place vouches for."""
         around = at
-        while (branch := around.nearest("if_statement", "function_definition")) is not None:
+        while (branch := around.nearest(*_BRANCHES)) is not None:
             if branch.kind == "function_definition":
                 return NOTHING
-            body, test = branch.field("consequence"), branch.field("condition")
-            if body is not None and test is not None and body.start <= at.start < body.end:
-                classes = self._isinstance(test, name)
-                if classes:
+            test = branch.field("condition") or branch.field("left")
+            guarded = branch.field("consequence") or branch.field("right")
+            if branch.kind == "conditional_expression":
+                pieces = list(branch.children())
+                guarded, test = pieces[0], pieces[1]
+            if guarded is not None and test is not None:
+                classes = self._tested(test, name)
+                if classes and guarded.start <= at.start < guarded.end:
                     return classes
             around = branch
         return NOTHING
+
+    def _tested(self, test: Place, name: bytes) -> Values:
+        if test.kind == "boolean_operator":
+            sides = [test.field("left"), test.field("right")]
+            if b" and " in test.text.replace(b"\n", b" "):
+                for side in sides:
+                    classes = NOTHING if side is None else self._tested(side, name)
+                    if classes:
+                        return classes
+            return NOTHING
+        return self._isinstance(test, name)
 
     def _isinstance(self, test: Place, name: bytes) -> Values:
         function, arguments = test.field("function"), test.field("arguments")
@@ -304,6 +328,10 @@ class Inference:
         return next((one for one in reversed(at.scopes()) if one.kind == "class"), None)
 
 
+_BRANCHES = (
+    "if_statement", "elif_clause", "boolean_operator", "conditional_expression",
+    "function_definition",
+)  # fmt: skip
 _CLASS_METHODS = {b"__new__", b"__init_subclass__", b"__class_getitem__"}
 
 

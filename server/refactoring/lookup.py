@@ -79,6 +79,8 @@ class Lookup:
 
     def star_imports(self, file: SourceFile) -> tuple[ModuleValue, ...]:
         """Return the modules from which `file` imports everything."""
+        if not file.has_star_import:
+            return ()
         if file.stars is None:
             file.stars = tuple(self._stars(file))
         found = (self.module(dotted, file) for dotted in file.stars)

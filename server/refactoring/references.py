@@ -90,6 +90,9 @@ def receiver_verdict(inference: Inference, family: Family, values: Values) -> Ve
     """Judge `receiver.name` by what the receiver may stand for."""
     ours = unknown = other = False
     rivals: dict[ClassValue, None] = {}
+    if any(not isinstance(value, FunctionValue) for value in values):
+        # A wrapped function is known as both; what is read off it belongs to the wrapper.
+        values = frozenset(one for one in values if not isinstance(one, FunctionValue))
     for value in values:
         match _judge(inference, family, value, rivals):
             case "ours":
