@@ -25,7 +25,7 @@ from server.errors import NamewrightError
 from server.features import code_actions, commands, configuration, progress, resolve
 from server.features import synchronization as sync
 from server.features.client_profile import read_profile
-from server.features.targets import ContentModified, from_wire
+from server.features.targets import ContentModified
 from server.locations import path_of
 from server.predictors.base import Cancelled
 from server.predictors.choose import load_predictor
@@ -105,10 +105,10 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
         session.close()
 
     async def suggest(*arguments: Any) -> list[dict[str, object]]:
-        return await _told(commands.suggest_names(session, None, _first(arguments)))
+        return await _told(commands.suggest_names(session, _first(arguments)))
 
     async def apply(*arguments: Any) -> None:
-        await _told(commands.apply_name(session, None, from_wire(_first(arguments))))
+        await _told(commands.apply_name(session, _first(arguments)))
 
     options = lsp.CodeActionOptions([code_actions.KIND], resolve_provider=True)
     features: list[tuple[str, Callable[..., Any], Any]] = [

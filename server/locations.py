@@ -1,12 +1,17 @@
-"""File URIs to paths and back; bytes that are not UTF-8 survive the way there and back."""
+"""Where files are: URIs to paths and back, and the project around a file.
+
+File names that are not UTF-8 survive the way there and back.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+_PROJECT_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
 _DRIVE = re.compile(r"^/[A-Za-z]:")
 
 
@@ -24,6 +29,17 @@ def path_of(uri: str) -> Path | None:
     if parts.netloc and parts.netloc != "localhost":
         return Path(f"//{parts.netloc}{text}")
     return Path(text[1:] if os.name == "nt" and _DRIVE.match(text) else text)
+
+
+def project_around(path: Path) -> Path | None:
+    """The nearest folder above a file that is marked as a project; None where there is none."""
+    too_wide = (Path.home(), Path(tempfile.gettempdir()), Path(path.anchor))
+    for folder in path.parents:
+        if folder in too_wide:
+            return None
+        if any((folder / mark).exists() for mark in _PROJECT_MARKS):
+            return folder
+    return None
 
 
 def uri_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from server.errors import NamewrightError
 from server.features.code_actions import look, percent, wait_for_offer
 from server.features.configuration import as_json
 from server.features.progress import progress
-from server.features.targets import Target, target_of
+from server.features.targets import Target, from_wire, target_of
 from server.features.workspace_edits import edit_of
 from server.line_index import Place
 from server.predictors.base import Candidate
@@ -19,15 +19,13 @@ from server.session import Session
 from server.suggestions import Asked, Offer
 
 
-async def suggest_names(
-    session: Session, token: lsp.ProgressToken | None, arguments: object
-) -> list[dict[str, object]]:
+async def suggest_names(session: Session, argument: object) -> list[dict[str, object]]:
     """Look for names, let the person choose one, and rename.
 
     Answers all names found as `{"name", "probability"}`. Raises NamewrightError when there is no
     function at the place or the predictor cannot answer.
     """
-    uri, place = _uri_and_place(arguments)
+    uri, place = _uri_and_place(argument)
     snapshot = session.documents.get(uri)
     if snapshot is None:
         raise NamewrightError("this file is not open; open it and ask again")
@@ -35,17 +33,21 @@ async def suggest_names(
     if asked is None:
         raise NamewrightError("there is no function here; put the cursor on a definition")
     if known is None:
-        async with progress(session, f"Looking for names for {asked.function.name}", token):
+        async with progress(session, f"Looking for names for {asked.function.name}"):
             known = await wait_for_offer(session, asked)
     chosen = await _choose(session, asked, known)
     if chosen is not None:
-        await apply_name(session, None, target_of(asked, chosen.name))
+        await _rename(session, target_of(asked, chosen.name))
     return [{"name": one.name, "probability": one.probability} for one in known.names]
 
 
-async def apply_name(session: Session, token: lsp.ProgressToken | None, target: Target) -> None:
-    """Plan the rename of a target and have the editor apply it; raises NamewrightError if not."""
-    async with progress(session, f"Renaming {target.name} to {target.new_name}", token):
+async def apply_name(session: Session, argument: object) -> None:
+    """Rename the target that the argument describes; raises NamewrightError when it cannot be."""
+    await _rename(session, from_wire(argument))
+
+
+async def _rename(session: Session, target: Target) -> None:
+    async with progress(session, f"Renaming {target.name} to {target.new_name}"):
         edit = await edit_of(session, target)
     label = f"Rename {target.name} to {target.new_name}"
     result: object = await session.client.request(

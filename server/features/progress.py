@@ -17,15 +17,9 @@ _CREATION_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def progress(
-    session: Session, title: str, token: lsp.ProgressToken | None
-) -> AsyncGenerator[None]:
-    """Show `title` while the block runs; cancelling it cancels the task that runs the block.
-
-    `token` is the client's own, if it sent one.
-    """
-    if token is None:
-        token = await _created(session)
+async def progress(session: Session, title: str) -> AsyncGenerator[None]:
+    """Show `title` while the block runs; cancelling it cancels the task that runs the block."""
+    token = await _created(session)
     if token is None:
         yield
         return
@@ -62,7 +56,7 @@ async def _created(session: Session) -> str | None:
 
 def _report(
     session: Session,
-    token: lsp.ProgressToken,
+    token: str,
     value: lsp.WorkDoneProgressBegin | lsp.WorkDoneProgressEnd,
 ) -> None:
     session.client.notify(lsp.PROGRESS, lsp.ProgressParams(token, value))

@@ -12,7 +12,7 @@ from server.documents import Snapshot
 from server.errors import NamewrightError
 from server.features.targets import ContentModified, Target, snapshot_of
 from server.line_index import LineIndex
-from server.locations import uri_of
+from server.locations import project_around, uri_of
 from server.refactoring.edits import RenamePlan, TextEdit
 from server.session import Session
 
@@ -51,9 +51,15 @@ def _plan(
     from server.refactoring.rename import Workspace, plan_rename
     from server.refactoring.source_text import to_utf8
 
+    here = _path_of(snapshot)
+    roots = _roots_for(here, roots, on_disk=snapshot.path is not None)
     by_path = {_path_of(one): one for one in opened}
-    workspace = Workspace(roots, {path: one.source for path, one in by_path.items()})
-    plan = plan_rename(workspace, _path_of(snapshot), target.offset, target.new_name)
+    inside = {
+        path: one.source
+        for path, one in by_path.items()
+        if any(path.is_relative_to(root) for root in roots)
+    }
+    plan = plan_rename(Workspace(roots, inside), here, target.offset, target.new_name)
     if plan.refused:
         reasons = [one.reason for one in plan.findings if one.severity == "refuse"]
         raise NamewrightError(f"the rename to {target.new_name} is refused: {reasons[0]}")
@@ -68,6 +74,14 @@ def _plan(
         shift = len(_BOM) if source.startswith(_BOM) else 0
         files[path] = _File(uri_of(path), None, LineIndex(source[shift:]), shift)
     return plan, files
+
+
+def _roots_for(path: Path, roots: tuple[Path, ...], *, on_disk: bool) -> tuple[Path, ...]:
+    """What the rename may touch: the open folders, else the file's project, else the file alone."""
+    if any(path.is_relative_to(root) for root in roots):
+        return roots
+    project = project_around(path) if on_disk else None
+    return (project if project is not None else path,)
 
 
 def _path_of(snapshot: Snapshot) -> Path:
