@@ -199,7 +199,8 @@ def _extracted(name: str, version: str) -> Path:
     configurations = [folder / one for one in ("pytest.ini", "tox.ini", "setup.cfg")]
     configurations.append(folder / "pyproject.toml")
     texts = [one.read_text("utf-8") for one in configurations if one.is_file()]
-    if not any("pytest" in text for text in texts):
+    marks = ("[pytest]", "[tool:pytest]", "[tool.pytest")
+    if not any(mark in text for text in texts for mark in marks):
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")  # ours above must not count
     return folder
 

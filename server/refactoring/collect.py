@@ -15,7 +15,14 @@ from server.refactoring.family import (
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.plan import Finding, Severity, TextEdit
-from server.refactoring.prose import doctest_in, in_example, is_distinctive, prose_mention
+from server.refactoring.prose import (
+    Doctest,
+    code_in,
+    doctest_in,
+    in_example,
+    is_distinctive,
+    prose_mention,
+)
 from server.refactoring.references import (
     UNKNOWN,
     Verdict,
@@ -23,7 +30,7 @@ from server.refactoring.references import (
     receiver_of,
     receiver_verdict,
 )
-from server.refactoring.strings import path_values, string_mention
+from server.refactoring.strings import content_span, path_values, string_mention
 from server.refactoring.syntax import MODULE, Mention, Scope, chain_at, word_places
 from server.refactoring.values import ClassValue, Place, place
 
@@ -42,6 +49,7 @@ class Collected:
     findings: list[Finding] = field(default_factory=list[Finding])
     leftovers: list[Finding] = field(default_factory=list[Finding])
     uses: int = 0
+    literals: int = 0  # strings that are exactly the name and were left alone
 
 
 class Collector:
@@ -114,8 +122,17 @@ class Collector:
                 self._remember(file, mention)
             if mention.role == "parameter" and not self._is_fixture:
                 reason = "a parameter shares this name: calls that pass it by keyword would break"
-                self._find("confirm", reason, home, offset)
+                self._find("refuse" if self._is_keyword() else "confirm", reason, home, offset)
         return verdict
+
+    def _is_keyword(self) -> bool:
+        """Whether any call of the project passes an argument by the old name."""
+        return any(
+            mention.role == "keyword"
+            for file in self._files
+            if file.is_python
+            for mention in file.table(self._family.name).mentions
+        )
 
     def _remember(self, file: SourceFile, mention: Mention) -> None:
         kept = self.result.mentions.setdefault(file.path, [])
@@ -209,7 +226,7 @@ class Collector:
         )
         if found.kind == "docstring" or in_example(file.data, mention.start):
             if in_example(file.data, mention.start):
-                self._judge_examples(file, found.literal.start, found.literal.end)
+                self._judge_examples(file, doctest_in(file, found.literal.start, found.literal.end))
             else:
                 self._judge_prose(file, mention.start, is_comment=False)
         elif found.verdict.kind in {"ours", "mixed"}:
@@ -221,12 +238,19 @@ class Collector:
             probability = evidence.probability(file, mention, found.receiver)
             self._decide(file, mention.start, probability, found.reason)
         elif found.kind == "text" and not self._family.is_local:
+            program = code_in(file, *content_span(found.literal))
+            if program is not None and self._judge_examples(file, program):
+                self._find("confirm", "a string holds a program that uses it", file, mention.start)
+                return
+            whole = content_span(found.literal) == (mention.start, mention.end)
+            self.result.literals += whole
             self._leave("a string holds the old name", file, mention.start)
 
-    def _judge_examples(self, file: SourceFile, start: int, end: int) -> None:
-        examples = doctest_in(file, start, end)
+    def _judge_examples(self, file: SourceFile, examples: Doctest | None) -> bool:
+        """Judge the mentions in code inside text; say whether any of them was ours."""
         if examples is None:
-            return
+            return False
+        before = len(self.result.edits.get(file.path, {}))
         inner = examples.file
         for mention in inner.table(self._family.name).mentions:
             offset = examples.real_offset(mention.start)
@@ -243,6 +267,7 @@ class Collector:
                     self._decide(file, offset, probability, "an example uses the name")
             elif self._example_is_ours(file, inner, mention):
                 self._add(file, offset, self._new, 1.0, "")
+        return len(self.result.edits.get(file.path, {})) > before
 
     def _example_is_ours(self, file: SourceFile, inner: SourceFile, mention: Mention) -> bool:
         if mention.role in {"string", "comment", "keyword", "module", "broken"}:
@@ -266,7 +291,7 @@ class Collector:
         name = self._family.name
         for start in word_places(file.data, name):
             if in_example(file.data, start) and file.path.suffix in _MENTIONED_AS_CODE:
-                self._judge_examples(file, 0, len(file.data))
+                self._judge_examples(file, doctest_in(file, 0, len(file.data)))
             elif file.path.suffix in _MENTIONED_AS_CODE:
                 self._judge_prose(file, start, is_comment=False)
             elif not self._judge_path(file, start) and _looks_like_code(file.data, start):

@@ -154,8 +154,9 @@ class Inference:
         """Return what `name` stands for as an attribute of the module."""
         if module.file is not None:
             found = self.lookup.members(module.file, name)
-            if found:
-                return self.bound(found)
+            values = self.bound(found)
+            if values:
+                return values
             for star in self.lookup.star_imports(module.file):
                 if star.file is not module.file:
                     values = self.module_member(star, name)

@@ -70,6 +70,28 @@ def doctest_in(file: SourceFile, start: int, end: int) -> Doctest | None:
     return Doctest(inner, tuple(segments))
 
 
+def code_in(file: SourceFile, start: int, end: int) -> Doctest | None:
+    """Return the program that a string of several lines holds, or None when it holds none."""
+    if file.data.startswith(b"\\\n", start):
+        start += 2
+    text = file.data[start:end]
+    if text.count(b"\n") < 2 or b"\\" in text or b"import " not in text:
+        return None
+    lines = text.split(b"\n")
+    margin = min((len(one) - len(one.lstrip()) for one in lines[1:] if one.strip()), default=0)
+    segments: list[tuple[int, int, int]] = []
+    kept: list[bytes] = []
+    here, there = 0, start
+    for line in lines:
+        cut = min(margin, len(line) - len(line.lstrip())) if there > start else 0
+        segments.append((here, there + cut, len(line) - cut))
+        kept.append(line[cut:])
+        here += len(line) - cut + 1
+        there += len(line) + 1
+    inner = SourceFile(Path(f"{file.path}#{start}.py"), b"\n".join(kept))
+    return None if inner.tree.root_node.has_error else Doctest(inner, tuple(segments))
+
+
 def in_example(data: bytes, start: int) -> bool:
     """Whether an offset lies in the code of a `>>>` or `...` line."""
     line = data.rfind(b"\n", 0, start) + 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from dataset.functions import Function, function_at, parse
 from server.refactoring.collect import Collector
 from server.refactoring.collisions import collisions
+from server.refactoring.dynamic import computed_in_classes, computed_in_project
 from server.refactoring.edits import (
     Finding,
     RenameError,
@@ -19,7 +20,7 @@ from server.refactoring.edits import (
 )
 from server.refactoring.family import Family, family_of
 from server.refactoring.fixtures import extend_fixture, is_fixture
-from server.refactoring.hooks import computed_in_project, hooks
+from server.refactoring.hooks import hooks
 from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.modules import is_ambiguous
@@ -108,11 +109,14 @@ def _plan(
         findings.append(
             Finding("confirm", f"{file.path.name} does not parse cleanly", file.path, function.line)
         )
-    for hook in hooks(inference, family, value, name, collected.uses):
+    uses, literals = collected.uses, collected.literals
+    named = hooks(family, value, name, uses)
+    computed = computed_in_classes(inference, family, value, literals, uses)
+    for hook in (*named, *computed):
         at = hook.place
         findings.append(Finding(hook.severity, hook.reason, at.path, at.file.line_of(at.start)))
     if not family.is_local:
-        findings += _computed(inference, value, family)
+        findings += computed_in_project(inference, family, value)
     for one in collisions(inference, family, name.encode(), collected.mentions):
         findings.append(Finding("refuse", one.reason, one.path, one.line))
     findings += _public(inference.index, family, file, function)
@@ -124,13 +128,6 @@ def _plan(
     findings += _unsafe_files(inference.index, edits)
     digests = {path: digest(_raw(inference.index, path)) for path in edits}
     return RenamePlan(edits, tuple(dict.fromkeys(findings)), digests)
-
-
-def _computed(inference: Inference, value: FunctionValue, family: Family) -> Iterator[Finding]:
-    for part, _, path, line in computed_in_project(inference, value):
-        del _
-        reason = f"code builds names like {part}… and may look this function up by its name"
-        yield Finding("confirm", reason, Path(path), line)
 
 
 def _public(

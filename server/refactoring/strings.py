@@ -40,7 +40,7 @@ def string_mention(
     """Say what a mention inside a string literal is there for."""
     depth = max(i for i, node in enumerate(mention.chain) if node.type == "string")
     literal = place(file, mention.chain[: depth + 1])
-    start, end = _content(literal)
+    start, end = content_span(literal)
     content = file.data[start:end]
     if (mention.start, mention.end) == (start, end):
         return _whole(inference, family, literal, is_fixture)
@@ -53,7 +53,8 @@ def string_mention(
     return StringMention("text", literal, UNKNOWN)
 
 
-def _content(literal: Place) -> tuple[int, int]:
+def content_span(literal: Place) -> tuple[int, int]:
+    """Return the offsets of what stands between the quotes."""
     children = literal.node.children
     if len(children) < 2:
         return literal.start, literal.end

@@ -1,0 +1,109 @@
+"""Names that code computes: `getattr(self, "visit_" + kind)`, `globals()[name]`, tables of names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from server.refactoring.family import Family
+from server.refactoring.hooks import Hook
+from server.refactoring.inference import Inference
+from server.refactoring.plan import Finding
+from server.refactoring.values import ClassValue, FunctionValue
+
+_PREFIX = re.compile(
+    rb"""["']((?:[A-Za-z_]\w*_)|(?:do|on|test|visit|handle))"""
+    rb"""(?:%s["']|\{[^}"']*\}["']|["'][ \t]*[+%])"""
+)
+_SUFFIX = re.compile(rb"""["'](?:%s|\{[^}"']*\})(_\w+)["']""")
+_FILTER = re.compile(rb"""startswith\(\s*["'](\w+_)["']""")
+_BY_VARIABLE = re.compile(rb"(?:getattr|__getattribute__)\(\s*self\s*,\s*[A-Za-z_][\w.]*\s*[,)]")
+_RECEIVER = re.compile(rb"getattr\(\s*([A-Za-z_]\w*)")
+_LOOKUPS = {b"getattr", b"globals", b"__dict__", b"vars", b"dir", b"getmembers"}
+_WINDOW = 300
+
+
+def computed_in_classes(
+    inference: Inference, family: Family, function: FunctionValue, literals: int, uses: int
+) -> Iterator[Hook]:
+    """Yield where the family's own classes or their bases look up methods by computed names.
+
+    `literals` counts the strings of the project that are exactly the name; where a class looks
+    up names that it is given, such a string is how the name is given.
+    """
+    if family.outside:
+        return
+    seen: set[ClassValue] = set()
+    reported = False
+    for owner in family.classes:
+        for ancestor in inference.classes.lineage(owner).order:
+            if ancestor in seen:
+                continue
+            seen.add(ancestor)
+            source = _source(inference, ancestor)
+            if b"getattr" not in source:
+                continue
+            for part in _parts(source):
+                if _matches(function.name, part):
+                    text = part.decode("utf-8", "replace")
+                    reason = f"{ancestor.name} calls methods by computed names like {text}"
+                    yield Hook("refuse", reason, function.definition)
+            if literals and not reported and _BY_VARIABLE.search(source):
+                reported = True
+                reason = f"{ancestor.name} looks its methods up by strings, and one is this name"
+                yield Hook("confirm" if uses else "refuse", reason, function.definition)
+
+
+def computed_in_project(
+    inference: Inference, family: Family, function: FunctionValue
+) -> Iterator[Finding]:
+    """Yield where other code of the project builds names that may be this function's.
+
+    What a class looks up on `self` concerns its own family alone and is left out here.
+    """
+    for file in inference.index.files():
+        if not file.is_python or not file.words & _LOOKUPS:
+            continue
+        for pattern in (_PREFIX, _SUFFIX, _FILTER):
+            for found in pattern.finditer(file.data):
+                window = file.data[max(0, found.start() - _WINDOW) : found.start() + _WINDOW]
+                if _matches(function.name, found.group(1)) and _reaches(window, family):
+                    text = found.group(1).decode("utf-8", "replace")
+                    reason = f"code looks names like {text} up and may mean this function"
+                    line = file.line_of(found.start())
+                    yield Finding("confirm", reason, file.path, line)
+                    break
+
+
+def _reaches(window: bytes, family: Family) -> bool:
+    receivers = set(_RECEIVER.findall(window))
+    if family.is_member:
+        return bool(receivers - {b"self", b"cls"}) or b"__dict__" in window or b"dir(" in window
+    return b"globals()" in window or b"vars(" in window or bool(receivers - {b"self", b"cls"})
+
+
+def _parts(source: bytes) -> list[bytes]:
+    return [*_PREFIX.findall(source), *_SUFFIX.findall(source)]
+
+
+def _matches(name: bytes, part: bytes) -> bool:
+    if len(part) < 3 or name == part:
+        return False
+    return name.endswith(part) if part.startswith(b"_") else name.startswith(part)
+
+
+def _source(inference: Inference, of: ClassValue) -> bytes:
+    """Return the text of a class; for one that is known by a stub, that of its source."""
+    if not of.outside or of.definition.path.suffix != ".pyi":
+        return of.definition.text
+    path = of.definition.path
+    stem = path.parent.name if path.stem == "__init__" else path.stem
+    for dotted in (f"{path.parent.name}.{stem}", stem):
+        module = inference.lookup.source_module(dotted)
+        if module is not None and module.file is not None:
+            name = re.escape(of.name.encode())
+            pattern = rb"^class[ \t]+" + name + rb"\b.*?(?=^\S|\Z)"
+            found = re.search(pattern, module.file.data, re.MULTILINE | re.DOTALL)
+            if found:
+                return found.group(0)
+    return b""
