@@ -105,10 +105,10 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
         session.close()
 
     async def suggest(*arguments: Any) -> list[dict[str, object]]:
-        return await _told(commands.suggest_names(session, _first(arguments)))
+        return await _answered(commands.suggest_names(session, _first(arguments)))
 
     async def apply(*arguments: Any) -> None:
-        await _told(commands.apply_name(session, _first(arguments)))
+        await _answered(commands.apply_name(session, _first(arguments)))
 
     options = lsp.CodeActionOptions([code_actions.KIND], resolve_provider=True)
     features: list[tuple[str, Callable[..., Any], Any]] = [
@@ -300,6 +300,14 @@ async def _told(work: Awaitable[_T]) -> _T:
         _LOG.debug("internal error", exc_info=True)
         text = f"an internal error occurred ({type(error).__name__}); see the server's log"
         raise JsonRpcException(text, lsp.ErrorCodes.InternalError) from None
+
+
+async def _answered(command: Awaitable[_T]) -> _T:
+    """Await a command; pygls would leave one that a person cancels without an answer."""
+    try:
+        return await _told(command)
+    except asyncio.CancelledError:
+        raise JsonRpcException("cancelled", lsp.LSPErrorCodes.RequestCancelled) from None
 
 
 def _first(arguments: tuple[Any, ...]) -> object:

@@ -59,6 +59,7 @@ class Session:
         self._cache = AnswerCache()
         self._told: set[str] = set()
         self._resting: asyncio.TimerHandle | None = None
+        self._rests_on: tuple[str, str] | None = None
         self._analysis = Worker("analysis")
         self._renaming = Worker("renaming")
         self.queue = self._new_queue()
@@ -98,8 +99,12 @@ class Session:
 
     def predict_at_rest(self, job: Job) -> None:
         """Ask in the background once the cursor has stayed for a moment."""
+        if self._resting is not None and self._rests_on == job.key:
+            # An editor that polls must not put it off for ever.
+            return
         self._stop_resting()
         loop = asyncio.get_running_loop()
+        self._rests_on = job.key
         self._resting = loop.call_later(REST_SECONDS, self._submit_quietly, job)
 
     def overlays(self) -> Mapping[Path, bytes]:
@@ -112,6 +117,7 @@ class Session:
         self.queue.close()
 
     def _submit_quietly(self, job: Job) -> None:
+        self._resting = None
         future = self.queue.submit(job)
         future.add_done_callback(lambda done: None if done.cancelled() else done.exception())
 
