@@ -109,6 +109,9 @@ class Collector:
                 verdict = receiver_verdict(inference, family, inference.evaluate(receiver))
             if verdict.kind == "unknown":
                 self._unknown.append((file, mention, receiver, home, offset))
+            elif verdict.kind == "foreign":
+                what = receiver.text.decode("utf-8", "replace")
+                self._leave(f"{_short(what)} seems to be something else", home, offset)
         elif mention.role == "keyword":
             verdict = self._pattern_verdict(file, mention)
         else:

@@ -1,4 +1,4 @@
-"""Names that code computes: `getattr(self, "visit_" + kind)`, `globals()[name]`, tables of names."""
+"""Names that code computes: `getattr(self, "visit_" + kind)`, `globals()[name]`, name tables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def computed_in_classes(
                 if _matches(function.name, part):
                     text = part.decode("utf-8", "replace")
                     reason = f"{ancestor.name} calls methods by computed names like {text}"
-                    yield Hook("refuse", reason, function.definition)
+                    yield Hook("confirm" if uses else "refuse", reason, function.definition)
             if literals and not reported and _BY_VARIABLE.search(source):
                 reported = True
                 reason = f"{ancestor.name} looks its methods up by strings, and one is this name"

@@ -48,7 +48,7 @@ def hooks(family: Family, function: FunctionValue, new_name: str, uses: int) -> 
 def _pytest(family: Family, function: FunctionValue, new_name: str) -> Iterator[Hook]:
     name = function.name
     path = function.definition.path
-    is_test_file = path.name.startswith("test") or path.stem.endswith("test")
+    is_test_file = path.name.startswith("test_") or path.stem.endswith("_test")
     is_test_file = is_test_file or path.name == "conftest.py"
     if not is_test_file:
         if _PYTEST_HOOKS.fullmatch(name) and name.startswith(b"pytest_"):

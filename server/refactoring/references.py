@@ -24,7 +24,7 @@ from server.refactoring.values import (
     place,
 )
 
-Kind = Literal["ours", "other", "unknown", "mixed"]
+Kind = Literal["ours", "other", "foreign", "unknown", "mixed"]
 _NAME_ROLES = {"def", "class", "store", "load", "parameter", "import", "global", "nonlocal"}
 
 
@@ -40,6 +40,7 @@ class Verdict:
 OURS = Verdict("ours")
 OTHER = Verdict("other")
 UNKNOWN = Verdict("unknown")
+FOREIGN = Verdict("foreign")  # a type of the environment that has no such attribute
 
 
 def name_verdict(
@@ -88,7 +89,7 @@ def receiver_of(file: SourceFile, mention: Mention) -> Place | None:
 
 def receiver_verdict(inference: Inference, family: Family, values: Values) -> Verdict:
     """Judge `receiver.name` by what the receiver may stand for."""
-    ours = unknown = other = False
+    ours = unknown = other = foreign = False
     rivals: dict[ClassValue, None] = {}
     if any(not isinstance(value, FunctionValue) for value in values):
         # A wrapped function is known as both; what is read off it belongs to the wrapper.
@@ -99,6 +100,8 @@ def receiver_verdict(inference: Inference, family: Family, values: Values) -> Ve
                 ours = True
             case "other":
                 other = True
+            case "foreign":
+                foreign = True
             case _:
                 unknown = True
     if ours:
@@ -107,7 +110,7 @@ def receiver_verdict(inference: Inference, family: Family, values: Values) -> Ve
         return Verdict("other", tuple(rivals))
     if unknown or not values:
         return UNKNOWN
-    return OTHER
+    return FOREIGN if foreign else OTHER
 
 
 def _judge(
@@ -148,7 +151,7 @@ def _judge_class(
     rivals.update(dict.fromkeys(project))
     if defining:
         return "other"
-    return "unknown"
+    return "foreign" if owner.outside and not lineage.unknown else "unknown"
 
 
 def attribute_mentions(inference: Inference, name: bytes) -> Iterator[tuple[SourceFile, Mention]]:
