@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,36 @@ def passed_values(
             seen += 1
             if seen >= sites:
                 return
+
+
+def parametrized(function: FunctionValue, parameter: bytes) -> Iterator[Place]:
+    """Yield the values that `pytest.mark.parametrize` passes for the parameter."""
+    for decorator in function.decorators():
+        arguments = decorator.field("arguments")
+        callee = decorator.field("function")
+        if arguments is None or callee is None or not callee.text.endswith(b"parametrize"):
+            continue
+        given = list(arguments.children())
+        if len(given) < 2 or given[1].kind not in {"list", "tuple"}:
+            continue
+        names = re.findall(rb"\w+", given[0].text)
+        if parameter not in names:
+            continue
+        for row in given[1].children():
+            yield from _cell(row, names.index(parameter), alone=len(names) == 1)
+
+
+def _cell(row: Place, index: int, *, alone: bool) -> Iterator[Place]:
+    if row.kind == "call":
+        callee, arguments = row.field("function"), row.field("arguments")
+        if callee is not None and arguments is not None and callee.text.endswith(b"param"):
+            cells = [one for one in arguments.children() if one.kind != "keyword_argument"]
+            yield from cells[index : index + 1]
+            return
+    if alone:
+        yield row
+    elif row.kind in {"tuple", "list"}:
+        yield from list(row.children())[index : index + 1]
 
 
 def _call_of(file: SourceFile, mention: Mention) -> Place | None:

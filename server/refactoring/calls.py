@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from server.refactoring.callers import passed_values
+from server.refactoring.callers import parametrized, passed_values
 from server.refactoring.values import (
     NOTHING,
     Binding,
@@ -177,7 +177,7 @@ class Calls:
         function = FunctionValue(around)
         default = holder.field("value")
         values = NOTHING if default is None else infer.evaluate(default)
-        fixture = self._fixture(function, at)
+        fixture = self._union(parametrized(function, at.text)) or self._fixture(function, at)
         return values or fixture or self._from_callers(function, at.text)
 
     def _special(self, at: Place, function: Place, given: list[Place]) -> Values | None:

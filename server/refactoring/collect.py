@@ -72,7 +72,7 @@ class Collector:
         for _ in range(_MAX_ROUNDS):
             self._unknown.clear()
             rivals, mirrors = self._judge_all()
-            if not self._grow(rivals, mirrors):
+            if not self._grow(rivals, mirrors) and not self._grow(self._ducks(), []):
                 break
         self._judge_unknown()
         self._judge_text()
@@ -185,12 +185,28 @@ class Collector:
                 grown = True
         return grown
 
+    def _evidence(self) -> Evidence:
+        everyone = definers(self._inference, self._family.name)
+        rivals = {one: None for one in everyone if one not in self._family.classes}
+        return Evidence(self._inference, self._family, rivals)
+
+    def _ducks(self) -> dict[ClassValue, Place]:
+        """Return classes that share no base with the family but play the same part at some use."""
+        if not self._unknown or not self._family.is_member or _is_mangled(self._family.name):
+            return {}
+        evidence = self._evidence()
+        alike = evidence.resembling()
+        if not alike:
+            return {}
+        for file, mention, receiver, _, _ in self._unknown:
+            if receiver is not None and evidence.is_shared(file, mention, receiver):
+                return dict.fromkeys(alike, place(file, mention.chain))
+        return {}
+
     def _judge_unknown(self) -> None:
         if not self._unknown:
             return
-        everyone = definers(self._inference, self._family.name)
-        rivals = {one: None for one in everyone if one not in self._family.classes}
-        evidence = Evidence(self._inference, self._family, rivals)
+        evidence = self._evidence()
         for file, mention, receiver, home, offset in self._unknown:
             probability = evidence.probability(file, mention, receiver)
             what = "" if receiver is None else receiver.text.decode("utf-8", "replace")
@@ -201,6 +217,7 @@ class Collector:
 
     def _decide(self, home: SourceFile, offset: int, probability: float, reason: str) -> None:
         if probability >= DOUBTFUL:
+            probability = min(probability, 0.7) if self._doubt else probability
             self._add(home, offset, self._new, probability, reason)
             if probability < CERTAIN:
                 self._find("confirm", reason, home, offset)
@@ -235,10 +252,7 @@ class Collector:
         elif found.verdict.kind in {"ours", "mixed"}:
             self._add(file, mention.start, self._new, 1.0 if not self._doubt else 0.5, "")
         elif found.kind == "name" and found.verdict.kind == "unknown":
-            everyone = definers(self._inference, self._family.name)
-            rivals = {one: None for one in everyone if one not in self._family.classes}
-            evidence = Evidence(self._inference, self._family, rivals)
-            probability = evidence.probability(file, mention, found.receiver)
+            probability = self._evidence().probability(file, mention, found.receiver)
             self._decide(file, mention.start, probability, found.reason)
         elif found.kind == "text" and not self._family.is_local:
             program = code_in(file, *content_span(found.literal))
@@ -262,11 +276,8 @@ class Collector:
             if mention.role == "attribute":
                 verdict = self._judge(inner, mention, file, offset)
                 if verdict.kind == "unknown":
-                    everyone = definers(self._inference, self._family.name)
-                    rivals = {one: None for one in everyone if one not in self._family.classes}
-                    evidence = Evidence(self._inference, self._family, rivals)
                     receiver = receiver_of(inner, mention)
-                    probability = evidence.probability(file, mention, receiver)
+                    probability = self._evidence().probability(file, mention, receiver)
                     self._decide(file, offset, probability, "an example uses the name")
             elif self._example_is_ours(file, inner, mention):
                 self._add(file, offset, self._new, 1.0, "")

@@ -43,8 +43,9 @@ def computed_in_classes(
             source = _source(inference, ancestor)
             if b"getattr" not in source:
                 continue
-            for part in _parts(source):
-                if _matches(function.name, part):
+            for pattern in (_PREFIX, _SUFFIX):
+                parts = {one for one in pattern.findall(source) if _matches(pattern, function, one)}
+                for part in sorted(parts):
                     text = part.decode("utf-8", "replace")
                     reason = f"{ancestor.name} calls methods by computed names like {text}"
                     yield Hook("confirm" if uses else "refuse", reason, function.definition)
@@ -67,7 +68,7 @@ def computed_in_project(
         for pattern in (_PREFIX, _SUFFIX, _FILTER):
             for found in pattern.finditer(file.data):
                 window = file.data[max(0, found.start() - _WINDOW) : found.start() + _WINDOW]
-                if _matches(function.name, found.group(1)) and _reaches(window, family):
+                if _matches(pattern, function, found.group(1)) and _reaches(window, family):
                     text = found.group(1).decode("utf-8", "replace")
                     reason = f"code looks names like {text} up and may mean this function"
                     line = file.line_of(found.start())
@@ -82,14 +83,11 @@ def _reaches(window: bytes, family: Family) -> bool:
     return b"globals()" in window or b"vars(" in window or bool(receivers - {b"self", b"cls"})
 
 
-def _parts(source: bytes) -> list[bytes]:
-    return [*_PREFIX.findall(source), *_SUFFIX.findall(source)]
-
-
-def _matches(name: bytes, part: bytes) -> bool:
+def _matches(pattern: re.Pattern[bytes], function: FunctionValue, part: bytes) -> bool:
+    name = function.name
     if len(part) < 3 or name == part:
         return False
-    return name.endswith(part) if part.startswith(b"_") else name.startswith(part)
+    return name.endswith(part) if pattern is _SUFFIX else name.startswith(part)
 
 
 def _source(inference: Inference, of: ClassValue) -> bytes:

@@ -56,6 +56,38 @@ class Evidence:
             theirs *= 4 if _sounds_like(receiver, self._rivals) else 1
         return min(ours / (ours + theirs + elsewhere), 0.97)
 
+    def is_shared(self, file: SourceFile, mention: Mention, receiver: Place) -> bool:
+        """Whether a use may mean the family as well as rivals, and nobody outside the project."""
+        outside = self._builtin or self._imported(file)
+        probability = self.probability(file, mention, receiver)
+        return not outside and 0.02 < probability < 0.8 and self._fits_call(file, mention) > 0.5
+
+    def resembling(self) -> list[ClassValue]:
+        """Return the rivals that look like another kind of the same thing.
+
+        They take as many arguments and share most public members, or the last word of the name.
+        """
+        mine = list(self._family.classes)[:20]
+        shapes = {_shape(one) for one in self._functions()}
+        found: list[ClassValue] = []
+        for rival in list(self._rivals)[:100]:
+            bound = self._inference.classes.own(rival, self._family.name)
+            theirs = {
+                _shape(FunctionValue(place(one.file, one.mention.chain[:-1])))
+                for one in bound
+                if one.mention.role == "def"
+            }
+            if theirs & shapes and any(self._alike(one, rival) for one in mine):
+                found.append(rival)
+        return found
+
+    def _alike(self, mine: ClassValue, rival: ClassValue) -> bool:
+        if _last_word(mine.name) == _last_word(rival.name):
+            return True
+        ours, theirs = _public_members(mine), _public_members(rival)
+        both = ours & theirs
+        return len(both) > 1 and len(both) >= 0.5 * len(ours | theirs)
+
     def _modules_with_name(self) -> int:
         found = 0
         for file in self._inference.index.files_with(self._family.name):
@@ -161,6 +193,29 @@ class Evidence:
             sum(graph.member(one, name) is not None for name in used) for one in list(classes)[:20]
         )
         return 0.15 + 2.0 * best / len(used)
+
+
+def _shape(function: FunctionValue) -> tuple[int, bool]:
+    """Return how many arguments a caller passes, and whether it is read like a property."""
+    decorators = function.decorator_names()
+    bound = b"staticmethod" not in decorators
+    return len(function.parameters()) - bound, any(b"property" in one for one in decorators)
+
+
+def _last_word(name: str) -> str:
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)
+    return words[-1] if words else name
+
+
+def _public_members(owner: ClassValue) -> set[bytes]:
+    body = owner.definition.field("body")
+    found: set[bytes] = set()
+    for one in body.children() if body is not None else ():
+        inner = one.field("definition") if one.kind == "decorated_definition" else one
+        name = None if inner is None else inner.field("name")
+        if name is not None and not name.text.startswith(b"_"):
+            found.add(name.text)
+    return found
 
 
 def _accepts(function: FunctionValue, given: list[Place]) -> bool:
