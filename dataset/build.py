@@ -1,210 +1,190 @@
-"""Builds a corpus: repositories in parallel, then duplicates out, split, and written as shards."""
+"""Builds a corpus: units to parts in parallel, duplicates out, split, and written as shards."""
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
-import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from dataset.deduplicate import EvaluationSet, ExactDuplicates
+from dataset.engines import Engine
 from dataset.errors import DatasetError
-from dataset.extract import Repository, extract
-from dataset.row import SCHEMA, table
+from dataset.extract import Choice
+from dataset.near_duplicates import NearOptions, find_near_duplicates
+from dataset.parts import VERSION, Job, Part, make_part, read_part
+from dataset.row import SCHEMA
+from dataset.shards import ShardWriter
+from dataset.sources.base import Unit
+from dataset.split import split_of
+from dataset.storage import read_tables, remove_partials, write_text
 
-VERSION = 1
-SHARD_ROWS = 200_000
-SAME_QUESTION_NAMES = 3
-SPLITS = ("train", "validation", "test")
+STATS = "stats.json"
+
+
+class RepositoryEntry(TypedDict):
+    """What the statistics say of a repository; `commits` counts the rows of each."""
+
+    licence: str
+    split: str
+    commits: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Build:
     """What to build and where; fractions are of repositories, by a hash of their names."""
 
-    repositories: Sequence[Repository]
+    units: Sequence[Unit]
     out: Path
-    workers: int = 2
+    engine: Engine
     validation: float = 0.01
     test: float = 0.01
-    unwanted_hashes: frozenset[str] = field(default_factory=frozenset[str])
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The rows of one repository on disk, or the reason why there are none."""
-
-    repository: Repository
-    path: Path
-    counts: dict[str, int]
-    problem: str = ""
+    evaluation: Sequence[EvaluationSet] = ()
+    choice: Choice = field(default_factory=Choice)
+    near: NearOptions | None = None
+    refused: Sequence[tuple[str, str]] = ()
 
 
 def build(plan: Build, progress: Callable[[Part], None]) -> dict[str, object]:
     """Write `<split>-NNNNN.parquet` and `stats.json` to the folder; returns the statistics.
 
-    Parts of an earlier, interrupted build are used again; the result is the same bytes.
+    Parts of an earlier, interrupted build are used again; the result is the same bytes, whatever
+    the engine and the number of workers. A folder without `stats.json` is not a whole corpus.
+    Raises DatasetError.
     """
-    parts_folder = plan.out / "parts"
-    parts_folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(repository, parts_folder) for repository in plan.repositories]
-    parts: list[Part] = []
-    with ProcessPoolExecutor(plan.workers) as pool:
-        for part in pool.map(_make_part, jobs):
-            parts.append(part)
-            progress(part)
+    folder = plan.out / "parts"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{plan.out}: cannot be written ({error.strerror})") from error
+    remove_partials(folder)
+    remove_partials(plan.out)
+    jobs = [Job(unit, folder, plan.choice) for unit in plan.units]
+    parts = make_parts(jobs, plan.engine, progress)
     stats = _merge(plan, parts)
-    _write_text(plan.out / "stats.json", json.dumps(stats, indent=1, sort_keys=True) + "\n")
+    write_text(plan.out / STATS, json.dumps(stats, indent=1, sort_keys=True) + "\n")
     return stats
 
 
-def split_of(repository: str, validation: float, test: float) -> str:
-    """The split of a repository: stable, whatever else is in the manifest."""
-    digest = hashlib.sha256(repository.lower().encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < validation:
-        return "validation"
-    return "test" if place < validation + test else "train"
+def make_parts(jobs: Sequence[Job], engine: Engine, progress: Callable[[Part], None]) -> list[Part]:
+    """The parts of all jobs, in their order; the heaviest are made first."""
+    missing: list[Job] = []
+    for job in jobs:
+        part = read_part(job)
+        if part is None or part.problem:
+            missing.append(job)
+        else:
+            progress(part)
+    missing.sort(key=lambda job: -job.unit.weight)
+
+    def done(rank: int) -> None:
+        progress(_made(missing[rank]))
+
+    engine(partial(_run_job, missing), len(missing), done)
+    return [_made(job) for job in jobs]
 
 
-def _make_part(job: tuple[Repository, Path]) -> Part:
-    repository, folder = job
-    stem = f"{repository.name.replace('/', '+')}@{repository.commit[:12]}.v{VERSION}"
-    path, about = folder / f"{stem}.parquet", folder / f"{stem}.json"
-    if path.exists() and about.exists():
-        return Part(repository, path, json.loads(about.read_text()))
-    try:
-        rows, counts = extract(repository)
-    except DatasetError as error:
-        return Part(repository, path, {}, str(error))
-    _write_table(table(rows), path)
-    _write_text(about, json.dumps(dict(counts), sort_keys=True))
-    return Part(repository, path, dict(counts))
+def _run_job(jobs: Sequence[Job], rank: int) -> None:
+    make_part(jobs[rank])
+
+
+def _made(job: Job) -> Part:
+    part = read_part(job)
+    if part is None:
+        raise DatasetError(f"{job.path}: the part of {job.unit.name} was not written; run again")
+    return part
 
 
 def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
     counts: Counter[str] = Counter()
-    problems = [part.problem for part in parts if part.problem]
-    writers = {split: _Shards(plan.out, split) for split in SPLITS}
-    seen = _Seen(plan.unwanted_hashes)
-    repositories: dict[str, dict[str, object]] = {}
-    for part in parts:
-        if part.problem:
-            continue
+    exact = ExactDuplicates(plan.evaluation)
+    good = [part for part in parts if not part.problem]
+    for part in good:
         counts.update({k: v for k, v in part.counts.items() if k != "rows"})
-        rows = pq.read_table(part.path)
-        keep, reasons = seen.select(rows)
-        counts.update(reasons)
-        rows = rows.filter(keep)
-        split = split_of(part.repository.name, plan.validation, plan.test)
-        writers[split].add(rows)
-        counts[f"rows: {split}"] += rows.num_rows
-        repositories[part.repository.name] = {
-            "commit": part.repository.commit,
-            "licence": part.repository.licence,
-            "rows": rows.num_rows,
-            "split": split,
-        }
-    for writer in writers.values():
-        writer.close()
+    keep = [exact.select(part) for part in good]
+    counts.update(exact.reasons)
+    leaks: dict[str, int] = {f"{name}: exact": n for name, n in exact.leaks.items()}
+    if plan.near is not None:
+        found = find_near_duplicates(
+            good, keep, plan.evaluation, plan.near, plan.out / "near", plan.engine
+        )
+        counts.update(found)
+        leaks["near"] = found.get("near an evaluation set", 0)
+        shutil.rmtree(plan.out / "near", ignore_errors=True)
+    for reason, _ in plan.refused:
+        counts[f"refused: {reason}"] += 1
+    repositories, files, rows = _write_shards(plan, good, keep)
+    counts.update(rows)
     return {
         "version": VERSION,
         "counts": dict(counts),
+        "leaks": leaks,
         "repositories": repositories,
-        "problems": problems,
+        "files": files,
+        "problems": [f"{part.name}: {part.problem}" for part in parts if part.problem],
+        "refused": [message for _, message in plan.refused],
     }
 
 
-class _Seen:
-    """Remembers questions and names, in manifest order, to drop exact duplicates."""
-
-    def __init__(self, unwanted: frozenset[str]) -> None:
-        self._unwanted = unwanted
-        self._pairs: set[tuple[str, str]] = set()
-        self._names: Counter[str] = Counter()
-
-    def select(self, rows: pa.Table) -> tuple[pa.Array, Counter[str]]:
-        """A mask of the rows to keep, and counts of the reasons against the others."""
-        reasons: Counter[str] = Counter()
-        keep: list[bool] = []
-        hashes: Iterable[str] = rows.column("source_hash").to_pylist()
-        names: Iterable[str] = rows.column("name").to_pylist()
-        for source_hash, name in zip(hashes, names, strict=True):
-            reason = self._reason(source_hash, name)
-            keep.append(reason is None)
-            if reason is not None:
-                reasons[reason] += 1
-        return pa.array(keep, pa.bool_()), reasons
-
-    def _reason(self, source_hash: str, name: str) -> str | None:
-        if source_hash in self._unwanted:
-            return "in an evaluation set"
-        if (source_hash, name) in self._pairs:
-            return "exact duplicate"
-        if self._names[source_hash] >= SAME_QUESTION_NAMES:
-            return "question with many names"
-        self._pairs.add((source_hash, name))
-        self._names[source_hash] += 1
-        return None
+def _write_shards(
+    plan: Build, parts: Sequence[Part], keep: Sequence[bytearray]
+) -> tuple[dict[str, RepositoryEntry], dict[str, dict[str, object]], Counter[str]]:
+    repositories: dict[str, RepositoryEntry] = {}
+    counts: Counter[str] = Counter()
+    shards = ShardWriter(plan.out)
+    try:
+        for part, mask in zip(parts, keep, strict=True):
+            place = 0
+            for group in read_tables(part.path):
+                chosen = mask[place : place + group.num_rows]
+                place += group.num_rows
+                for split, rows in _by_split(group, chosen, plan):
+                    shards.add(split, rows)
+                    counts[f"rows: {split}"] += rows.num_rows
+                    _note(repositories, rows, split)
+        # Without its statistics a half-replaced set of shards cannot be taken for whole.
+        (plan.out / STATS).unlink(missing_ok=True)
+        return repositories, shards.publish(), counts
+    except OSError as error:
+        shards.abandon()
+        if error.errno == errno.ENOSPC:
+            raise DatasetError(
+                f"{plan.out}: the disk is full; free some space and run the same command again"
+            ) from error
+        raise
 
 
-class _Shards:
-    """Writes tables as numbered shards of about `SHARD_ROWS` rows, each whole or absent."""
-
-    def __init__(self, folder: Path, split: str) -> None:
-        for stale in folder.glob(f"{split}-*.parquet"):
-            stale.unlink()
-        self._folder = folder
-        self._split = split
-        self._waiting: list[pa.Table] = []
-        self._rows = 0
-        self._number = 0
-
-    def add(self, rows: pa.Table) -> None:
-        self._waiting.append(rows)
-        self._rows += rows.num_rows
-        if self._rows >= SHARD_ROWS:
-            self.close()
-
-    def close(self) -> None:
-        if not self._rows:
-            return
-        rows = pa.concat_tables(self._waiting)
-        _write_table(rows, self._folder / f"{self._split}-{self._number:05d}.parquet")
-        self._waiting, self._rows = [], 0
-        self._number += 1
+def _by_split(group: pa.Table, chosen: bytearray, plan: Build) -> list[tuple[str, pa.Table]]:
+    """The chosen rows of a row group by split, in the order the splits appear."""
+    rows = group.filter(pa.array(map(bool, chosen), pa.bool_()))
+    official = rows.column("split").to_pylist()
+    names = rows.column("repository").to_pylist()
+    known: dict[tuple[object, object], str] = {}
+    places: dict[str, list[int]] = {}
+    for index, key in enumerate(zip(official, names, strict=True)):
+        split = known.get(key)
+        if split is None:
+            split = str(key[0]) or split_of(str(key[1]), plan.validation, plan.test)
+            known[key] = split
+        places.setdefault(split, []).append(index)
+    plain = rows.select(SCHEMA.names)
+    if len(places) == 1:
+        return [(split, plain) for split in places]
+    return [(split, plain.take(pa.array(indices))) for split, indices in places.items()]
 
 
-def _write_table(rows: pa.Table, path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    pq.write_table(
-        rows.cast(SCHEMA), partial, compression="zstd", compression_level=3, row_group_size=20_000
-    )
-    _settle(partial, path)
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    _settle(partial, path)
-
-
-def _settle(partial: Path, path: Path) -> None:
-    with partial.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
-
-def question_hashes(files: Iterable[Path]) -> frozenset[str]:
-    """The hashes of questions in evaluation files (JSON Lines with `source_hash`)."""
-    found: set[str] = set()
-    for path in files:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            found.add(json.loads(line)["source_hash"])
-    return frozenset(found)
+def _note(repositories: dict[str, RepositoryEntry], rows: pa.Table, split: str) -> None:
+    columns = (rows.column(name).to_pylist() for name in ("repository", "commit", "licence"))
+    for (name, commit, licence), count in Counter(zip(*columns, strict=True)).items():
+        entry = repositories.setdefault(
+            str(name), {"licence": str(licence), "split": split, "commits": {}}
+        )
+        commits = entry["commits"]
+        commits[str(commit)] = commits.get(str(commit), 0) + count

@@ -8,13 +8,20 @@ from dataclasses import dataclass
 
 from dataset.functions import Function
 
+MAX_FILE_BYTES = 1_000_000
+MAX_FUNCTION_BYTES = 20_000
+MIN_FUNCTION_BYTES = 30
+_LONG_LINE = 4_000
+# Bodies longer than this are neither stubs nor accessors, whatever they hold.
+_SMALL_BODY = 400
+
 _FOLDERS = re.compile(
     r"(^|/)(_?vendor(ed|s)?|third[_-]?party|extern(al|als)?|node_modules|site-packages|"
     r"(build|dist)|deps|_vendored?_packages|bundled|backports|\.[^/]+)/"
 )
 _GENERATED_PATH = re.compile(
-    r"(_pb2(_grpc)?|_rc|_ui|parsetab|lextab|versioneer|_version|conf|[A-Za-z]*(Lexer|Parser|"
-    r"Listener|Visitor))\.py$|(^|/)(migrations|generated|autogen(erated)?|gen|gapic)/"
+    r"((_pb2(_grpc)?|_rc|_ui)|(^|/)(parsetab|lextab|versioneer|_version|conf|ez_setup|"
+    r"distribute_setup))\.py$|(^|/)(migrations|generated|autogen(erated)?|gen|gapic)/"
 )
 _GENERATED_TEXT = re.compile(
     rb"(?i)(auto-?generated|generated (by|from|using|automatically)|do not edit|@generated)"
@@ -28,8 +35,8 @@ _SETTING_UP = frozenset(
     "setUp tearDown setUpClass tearDownClass setup_method teardown_method setup teardown "
     "setup_class teardown_class".split()
 )
-MAX_FILE_BYTES = 1_000_000
-MAX_FUNCTION_BYTES = 20_000
+_STUB = re.compile(rb"(pass|\.\.\.|return|return NotImplemented|raise NotImplementedError\b.*)$")
+_CALLS_BASE = re.compile(rb"(return |await |return await )?super\(.*\)\.\w+\(.*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,10 @@ def file_reason(path: str, head: bytes) -> str | None:
         return "vendored folder"
     if _GENERATED_PATH.search(path) or _GENERATED_TEXT.search(head[:1_500]):
         return "generated"
+    if b"\0" in head:
+        return "not text"
     longest = max((len(line) for line in head.split(b"\n")), default=0)
-    return "minified" if longest > 4_000 else None
+    return "minified" if longest > _LONG_LINE else None
 
 
 def is_test_path(path: str) -> bool:
@@ -59,44 +68,46 @@ def is_test_path(path: str) -> bool:
     ) or path.endswith(("_test.py", "_tests.py"))
 
 
-def is_test(function: Function) -> bool:
-    """A test case or its set-up, by the names that test runners look for."""
-    return function.name.startswith(("test", "Test")) or function.name in _SETTING_UP
+def is_test(function: Function, path: str = "") -> bool:
+    """A test case, its set-up or its own assertions, by the names that test runners look for."""
+    name = function.name
+    if name.startswith(("test", "Test")) or name in _SETTING_UP:
+        return True
+    return name.startswith("assert") and is_test_path(path)
 
 
 def _is_dunder(function: Function) -> bool:
     return function.name.startswith("__") and function.name.endswith("__")
 
 
-def _statements(function: Function) -> list[bytes]:
-    start, end = function.body_span
-    body = function.source[start:end]
-    if function.docstring_span is not None:
-        body = function.source[function.docstring_span.end : end]
-    lines = (line.split(b"#", 1)[0].strip() for line in body.replace(b";", b"\n").split(b"\n"))
-    return [line for line in lines if line]
-
-
-_STUB = re.compile(rb"(pass|\.\.\.|return|return NotImplemented|raise NotImplementedError\b.*)$")
-_CALLS_BASE = re.compile(rb"(return |await |return await )?super\(.*\)\.\w+\(.*\)$")
+def _statements(function: Function) -> list[bytes] | None:
+    """The lines of a small body without its docstring and comments; None for a large one."""
+    hole = function.docstring_span
+    start, end = function.body_span if hole is None else (hole.end, function.body_span.end)
+    if end - start > _SMALL_BODY:
+        return None
+    lines = function.source[start:end].replace(b";", b"\n").split(b"\n")
+    return [code for line in lines if (code := line.split(b"#", 1)[0].strip())]
 
 
 def _is_stub(function: Function) -> bool:
     statements = _statements(function)
     if not statements:
-        return True
+        return statements is not None
     return bool(_STUB.match(statements[0])) and len(statements) <= 3
 
 
 def _calls_base_only(function: Function) -> bool:
     statements = _statements(function)
-    return len(statements) == 1 and bool(_CALLS_BASE.match(statements[0]))
+    if statements is None or len(statements) != 1:
+        return False
+    return bool(_CALLS_BASE.match(statements[0]))
 
 
 def _is_accessor(function: Function) -> bool:
     """A getter or setter whose one statement repeats its name: nothing is left to guess from."""
     statements = _statements(function)
-    if len(statements) != 1 or len(statements[0]) > 80:
+    if statements is None or len(statements) != 1 or len(statements[0]) > 80:
         return False
     word = function.name.removeprefix("get_").removeprefix("set_").strip("_").encode()
     return bool(re.match(rb"(return self\._*%b$|self\._*%b = \w+$)" % (word, word), statements[0]))
@@ -116,13 +127,18 @@ FILTERS = (
         f"over {MAX_FUNCTION_BYTES} bytes",
         lambda f: f.span.end - f.span.start > MAX_FUNCTION_BYTES,
     ),
-    Filter("too short", "under 30 bytes", lambda f: f.span.end - f.span.start < 30),
+    Filter(
+        "too short",
+        f"under {MIN_FUNCTION_BYTES} bytes",
+        lambda f: f.span.end - f.span.start < MIN_FUNCTION_BYTES,
+    ),
     Filter(
         "setter",
         "named after its property",
         lambda f: any(d.endswith((".setter", ".deleter")) for d in f.decorators),
     ),
 )
+ASCII_NAMES = Filter("not ASCII", "a name beyond ASCII letters", lambda f: not f.name.isascii())
 
 
 def function_reason(function: Function) -> str | None:

@@ -3,76 +3,139 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.errors import DatasetError
-from dataset.extract import Repository
+from dataset.licences import detect_licence
+from dataset.sources.git import Repository, environment, git, head_commit
 
-_LAYOUTS = (
+LAYOUTS = (
     "{owner}+{name}/repo",
     "{owner}+{name}/repo/.git",
     "{owner}/{name}",
     "{owner}/{name}.git",
 )
+HEAD = "HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a manifest's lines must obey, and where their git directories are.
+
+    `clone_from` is a pattern of addresses such as `https://github.com/{owner}/{name}.git`; with
+    it, what is missing under `repositories` is cloned there. `licences` of () allows all.
+    """
+
+    repositories: Path
+    excluded: Collection[str] = frozenset()
+    licences: Sequence[str] = ()
+    layouts: Sequence[str] = LAYOUTS
+    clone_from: str = ""
+    newer_than: str = ""
 
 
 def read_excluded(path: Path) -> frozenset[str]:
     """Lower-cased `owner/name` of each repository in an exclusion list."""
-    lines = _lines(path)
+    lines = read_lines(path)
     return frozenset(line.lower() for line in lines if line and not line.startswith("#"))
 
 
-def read_manifest(
-    path: Path, repositories: Path, excluded: Collection[str]
-) -> tuple[list[Repository], list[str]]:
-    """The repositories of a tab-separated manifest (`repository commit licence …`), sorted.
+def read_manifest(path: Path, rules: Rules) -> tuple[list[Repository], list[tuple[str, str]]]:
+    """The repositories of a manifest (`repository commit licence [functions]`, tabs), sorted.
 
-    Also the reasons, one line each, for those left out. Raises DatasetError on a malformed line.
+    Also (reason, message with the line) for each one refused. A commit of `HEAD` stands for the
+    clone's own, an empty licence for the one its files tell. Raises DatasetError with the number
+    of a malformed line.
     """
     found: list[Repository] = []
-    problems: list[str] = []
-    for number, line in enumerate(_lines(path), 1):
+    refused: list[tuple[str, str]] = []
+    for number, line in enumerate(read_lines(path), 1):
         if not line or line.startswith("#") or (number == 1 and line.startswith("repository\t")):
             continue
-        cells = line.split("\t")
+        cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) < 3 or cells[0].count("/") != 1:
             raise DatasetError(
                 f"{path}:{number}: expected `owner/name<TAB>commit<TAB>licence`, got {line!r}"
             )
-        name, commit, licence = cells[:3]
-        if name.lower() in excluded:
-            problems.append(f"{path}:{number}: {name} is excluded from training data")
-            continue
-        git_dir = locate(repositories, name)
-        if git_dir is None:
-            problems.append(f"{path}:{number}: {name} is not under {repositories}; clone it there")
-            continue
-        found.append(Repository(name, commit, licence, git_dir))
-    return sorted(found, key=lambda repository: repository.name.lower()), problems
+        outcome = _resolve(cells, rules)
+        if isinstance(outcome, Repository):
+            found.append(outcome)
+        else:
+            refused.append((outcome[0], f"{path}:{number}: {cells[0]} {outcome[1]}"))
+    return sorted(found, key=lambda repository: repository.name.lower()), refused
 
 
-def locate(repositories: Path, name: str) -> Path | None:
-    """The git directory of `owner/name` in a folder of clones, in any of the known layouts."""
+def _resolve(cells: Sequence[str], rules: Rules) -> Repository | tuple[str, str]:
+    name, commit, licence = cells[:3]
+    if name.lower() in rules.excluded:
+        return "excluded", "is excluded from training data"
+    if licence and rules.licences and not _allowed(licence, rules.licences):
+        return "licence", f"has the licence {licence}, which is not allowed"
+    git_dir = locate(rules.repositories, name, rules.layouts)
+    if git_dir is None and rules.clone_from:
+        git_dir = clone(rules, name)
+    if git_dir is None:
+        return "not there", f"is not under {rules.repositories}; clone it there"
+    try:
+        commit = head_commit(git_dir) if commit == HEAD else commit
+        licence = licence or licence_of(git_dir, commit)
+    except DatasetError as error:
+        return "unreadable", f"cannot be read ({error})"
+    if rules.licences and not _allowed(licence, rules.licences):
+        return "licence", f"has the licence {licence}, which is not allowed"
+    weight = int(cells[3]) if len(cells) > 3 and cells[3].isdigit() else 0
+    return Repository(name, commit, licence, git_dir, weight, rules.newer_than)
+
+
+def _allowed(licence: str, allowed: Sequence[str]) -> bool:
+    """Whether a licence, or the family before its number (`BSD-3-Clause`: `BSD`), is listed."""
+    known = {entry.lower() for entry in allowed}
+    return licence.lower() in known or licence.split("-")[0].lower() in known
+
+
+def locate(repositories: Path, name: str, layouts: Sequence[str] = LAYOUTS) -> Path | None:
+    """The git directory of `owner/name` in a folder of clones, in the first layout that fits."""
     owner, _, short = name.partition("/")
-    for layout in _LAYOUTS:
+    for layout in layouts:
         path = repositories / layout.format(owner=owner, name=short)
         if (path / "HEAD").exists() or (path / ".git").exists():
             return path
     return None
 
 
-def head_commit(git_dir: Path) -> str:
-    """The commit a repository's HEAD stands at; raises DatasetError."""
-    command = ["git", "-C", str(git_dir), "rev-parse", "--verify", "HEAD"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+def clone(rules: Rules, name: str) -> Path:
+    """Clone a repository with its history, bare; raises DatasetError that names the address."""
+    owner, _, short = name.partition("/")
+    address = rules.clone_from.format(owner=owner, name=short)
+    target = rules.repositories / owner / f"{short}.git"
+    partial = target.with_suffix(".partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    command = ["git", "clone", "--quiet", "--bare", "--", address, str(partial)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment())
     if result.returncode:
-        raise DatasetError(f"{git_dir}: not a git repository with a commit; run `git init` there")
-    return result.stdout.strip()
+        last = result.stderr.strip().split("\n")[-1]
+        raise DatasetError(f"{address} cannot be cloned ({last}); check the address and network")
+    partial.rename(target)
+    return target
 
 
-def _lines(path: Path) -> list[str]:
+def licence_of(git_dir: Path, commit: str) -> str:
+    """The licence that a repository's own licence file tells, or `unknown`."""
+    names = git(git_dir, "ls-tree", "--name-only", "-z", commit).decode(errors="replace")
+    for name in names.split("\0"):
+        if name.lower().startswith(("licen", "copying")):
+            text = git(git_dir, "cat-file", "blob", f"{commit}:{name}").decode(errors="replace")
+            return detect_licence(text)
+    return "unknown"
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a small text file; raises DatasetError."""
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        return [line.rstrip("\r\n") for line in path.read_text(encoding="utf-8").splitlines()]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is not UTF-8 text") from error

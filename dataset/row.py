@@ -1,20 +1,25 @@
-"""One row of a corpus: a question, its answer, and where both come from."""
+"""One row of a corpus: a question, its answer, and where both come from; the schema is here."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from dataset.functions import Function
 from dataset.question import ask
+from dataset.sources.base import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A function as a question with its name; text fields of context are masked already."""
+    """A function as a question with its name; text fields of context are masked already.
+
+    `start` and `end` are UTF-8 byte offsets of the definition in its file, `line` counts from 1.
+    """
 
     question_text: str
     name: str
@@ -28,56 +33,73 @@ class Row:
     licence: str
     path: str
     line: int
+    start: int
+    end: int
     source_hash: str
+    is_test: bool
 
 
-_TEXT = pa.string()
-_TEXTS = pa.list_(pa.string())
+_TYPES: dict[str, tuple[pa.DataType, object]] = {
+    "text": (pa.string(), {"dtype": "string", "_type": "Value"}),
+    "texts": (
+        pa.list_(pa.string()),
+        {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
+    ),
+    "number": (pa.int32(), {"dtype": "int32", "_type": "Value"}),
+    "truth": (pa.bool_(), {"dtype": "bool", "_type": "Value"}),
+}
+_COLUMNS = {
+    "question_text": "text",
+    "name": "text",
+    "file_stem": "text",
+    "class_chain": "texts",
+    "decorators": "texts",
+    "siblings": "texts",
+    "docstring": "text",
+    "repository": "text",
+    "commit": "text",
+    "licence": "text",
+    "path": "text",
+    "line": "number",
+    "start": "number",
+    "end": "number",
+    "source_hash": "text",
+    "is_test": "truth",
+}
+# The metadata is how `datasets` learns its Features from a Parquet file.
 SCHEMA = pa.schema(
-    [
-        ("question_text", _TEXT),
-        ("name", _TEXT),
-        ("file_stem", _TEXT),
-        ("class_chain", _TEXTS),
-        ("decorators", _TEXTS),
-        ("siblings", _TEXTS),
-        ("docstring", _TEXT),
-        ("repository", _TEXT),
-        ("commit", _TEXT),
-        ("licence", _TEXT),
-        ("path", _TEXT),
-        ("line", pa.int32()),
-        ("source_hash", _TEXT),
-    ]
+    [(name, _TYPES[kind][0]) for name, kind in _COLUMNS.items()],
+    metadata={
+        "huggingface": json.dumps(
+            {"info": {"features": {name: _TYPES[kind][1] for name, kind in _COLUMNS.items()}}}
+        )
+    },
 )
 
 
 def make_row(
-    function: Function,
-    path: str,
-    siblings: Sequence[str],
-    *,
-    repository: str = "",
-    commit: str = "",
-    licence: str = "",
+    function: Function, document: Document, siblings: Sequence[str], *, is_test: bool = False
 ) -> Row:
-    """The row of a function found at `path`; the hash is of the masked text without white space."""
-    question = ask(function, path=path, siblings=siblings)
+    """The row of a function of a document; the hash ignores white space."""
+    question = ask(function, path=document.path, siblings=siblings)
     context = question.context
     return Row(
         question_text=question.text,
         name=function.name,
         file_stem=context.file_stem,
-        class_chain=context.class_chain,
+        class_chain=context.class_chain or document.class_chain,
         decorators=context.decorators,
         siblings=context.siblings,
         docstring=context.docstring,
-        repository=repository,
-        commit=commit,
-        licence=licence,
-        path=path,
+        repository=document.repository,
+        commit=document.commit,
+        licence=document.licence,
+        path=document.path,
         line=function.line,
+        start=function.span.start,
+        end=function.span.end,
         source_hash=text_hash(question.text),
+        is_test=is_test,
     )
 
 
@@ -88,4 +110,9 @@ def text_hash(text: str) -> str:
 
 def table(rows: Iterable[Row]) -> pa.Table:
     """Rows as an Arrow table in the declared schema."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+    rows = list(rows)
+    columns = {
+        name: pa.array([getattr(row, name) for row in rows], _TYPES[kind][0])
+        for name, kind in _COLUMNS.items()
+    }
+    return pa.table(columns, schema=SCHEMA)

@@ -1,115 +1,123 @@
-"""`python -m dataset build`: repositories at pinned commits to a corpus folder."""
+"""`python -m dataset build`: any source to a corpus folder.
+
+python -m dataset build --source git --path . --out corpus/mine
+python -m dataset build --config dataset/recipes/manifest.yaml
+python -m dataset build --source codesearchnet --out corpus/csn
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from dataset.build import Build, Part, build, question_hashes
+from dataset.build import Build, build
+from dataset.commands.choose_source import SOURCES, choose_units
+from dataset.commands.progress import PartProgress
 from dataset.config import load_config
-from dataset.errors import DatasetError
-from dataset.extract import Repository
-from dataset.manifest import head_commit, read_excluded, read_manifest
+from dataset.deduplicate import read_evaluation_sets
+from dataset.engines import ENGINES, make_engine
+from dataset.extract import Choice
+from dataset.near_duplicates import NearOptions
 
 
 @dataclass(frozen=True)
 class Options:
-    """The fields of a recipe; the command line has the same ones."""
+    """The fields of a recipe; the command line has the same ones.
+
+    source        git, folder, packages, table, hub, codesearchnet or addresses
+    path          a repository, folder, table or list of addresses of your own; also several
+    manifests     lists of repositories (git), tab-separated
+    repositories  folder that holds their git directories
+    layouts       where in it: patterns of {owner} and {name}
+    clone_from    pattern of addresses to clone what is missing, such as
+                  https://github.com/{owner}/{name}.git
+    excluded      list of repositories that must not be used
+    licences      allowed licences or families of them; none given: all
+    newer_than    a date: repositories begun on it or later are the test split
+    dataset       name on the hub, and its configuration
+    columns       of a table: code, path, repository, commit, licence, function, split, language
+    against       evaluation rows (JSON Lines) to keep out
+    near          leave out near-duplicates, too
+    ascii_names   leave out names beyond ASCII
+    engine        processes, local, slurm or ray; the last three are datatrove's
+    engine_options  for the constructor of datatrove's executor
+    """
 
     out: str
     source: str = "git"
+    path: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
     repositories: str = ""
-    path: str = ""
+    layouts: tuple[str, ...] = ()
+    clone_from: str = ""
     excluded: str = ""
+    licences: tuple[str, ...] = ()
+    newer_than: str = ""
+    dataset: str = ""
+    configuration: str = "default"
+    columns: dict[str, str] = field(default_factory=dict[str, str])
     against: tuple[str, ...] = ()
+    near: bool = False
+    ascii_names: bool = False
     workers: int = 2
+    engine: str = "processes"
+    engine_options: dict[str, Any] = field(default_factory=dict[str, Any])
     validation: float = 0.01
     test: float = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a recipe (YAML) with the fields below")
-    parser.add_argument("--source", choices=("git",), default=None)
+    parser.add_argument("--source", choices=SOURCES)
+    parser.add_argument("--path", action="append", help="a repository, folder, table or package")
     parser.add_argument("--manifest", dest="manifests", action="append", help="tab-separated list")
     parser.add_argument("--repositories", help="folder that holds the manifests' git directories")
-    parser.add_argument("--path", help="one repository of your own, at its HEAD")
+    parser.add_argument("--layout", dest="layouts", action="append", help="such as {owner}/{name}")
+    parser.add_argument("--clone-from", help="such as https://github.com/{owner}/{name}.git")
     parser.add_argument("--excluded", help="list of repositories that must not be used")
+    parser.add_argument("--licence", dest="licences", action="append", help="an allowed licence")
+    parser.add_argument("--newer-than", help="date from which new repositories are the test split")
+    parser.add_argument("--dataset", help="name of a dataset on the hub")
+    parser.add_argument("--configuration", help="its configuration")
     parser.add_argument(
         "--against", action="append", help="evaluation rows (JSON Lines) to keep out"
     )
+    parser.add_argument("--near", action="store_const", const=True, help="no near-duplicates")
+    parser.add_argument("--ascii-names", action="store_const", const=True)
     parser.add_argument("--out", help="folder to write")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--validation", type=float, help="share of the repositories")
+    parser.add_argument("--test", type=float, help="share of the repositories")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    given = {k: v for k, v in vars(arguments).items() if v is not None}
-    options = load_config(given.pop("config", None), given, Options)
-    repositories, problems = _repositories(options)
-    for problem in problems:
-        print(f"dataset: {problem}", file=sys.stderr)
-    if not repositories:
-        raise DatasetError("no repository to read; give --path or --manifest with --repositories")
-    whole = bool(options.path)
+    known = {field.name for field in fields(Options)}
+    given = {k: v for k, v in vars(arguments).items() if k in known and v is not None}
+    options = load_config(arguments.config, given, Options)
+    out = Path(options.out)
+    units, refused = choose_units(options)
+    for _, message in refused:
+        print(f"dataset: {message}", file=sys.stderr)
+    own = bool(options.path) and options.source in ("git", "folder", "packages")
     plan = Build(
-        repositories,
-        Path(options.out),
-        options.workers,
-        0.0 if whole else options.validation,
-        0.0 if whole else options.test,
-        question_hashes(map(Path, options.against)),
+        units,
+        out,
+        make_engine(options.engine, options.workers, out / "logs", options.engine_options),
+        0.0 if own else options.validation,
+        0.0 if own else options.test,
+        read_evaluation_sets(map(Path, options.against)),
+        Choice(options.ascii_names),
+        NearOptions() if options.near else None,
+        refused,
     )
-    stats = _run(plan)
+    with PartProgress(len(units), Console(stderr=True)) as progress:
+        stats = build(plan, progress.note)
     print(json.dumps(stats["counts"], indent=1, sort_keys=True))
     return 0
-
-
-def _repositories(options: Options) -> tuple[list[Repository], list[str]]:
-    if options.path:
-        git_dir = Path(options.path)
-        name = git_dir.resolve().name
-        return [Repository(f"local/{name}", head_commit(git_dir), "unknown", git_dir)], []
-    excluded = read_excluded(Path(options.excluded)) if options.excluded else frozenset[str]()
-    found: list[Repository] = []
-    problems: list[str] = []
-    for manifest in options.manifests:
-        rows, reasons = read_manifest(Path(manifest), Path(options.repositories), excluded)
-        found += rows
-        problems += reasons
-    return found, problems
-
-
-def _run(plan: Build) -> dict[str, object]:
-    rows = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("repositories", total=len(plan.repositories), rows=0)
-
-        def done(part: Part) -> None:
-            nonlocal rows
-            rows += part.counts.get("rows", 0)
-            if part.problem:
-                progress.console.print(f"dataset: {part.problem}", highlight=False)
-            progress.update(task, advance=1, rows=rows)
-
-        return build(plan, done)

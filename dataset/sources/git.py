@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataset.decoding import to_utf8
 from dataset.errors import DatasetError
+from dataset.filters import MAX_FILE_BYTES, file_reason
+from dataset.sources.base import Document
 
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_REGULAR = ("100644", "100755")
+_REGULAR = (b"100644", b"100755")
 _PORTION = 500
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository at a commit, and the git directory that holds it; a source's unit."""
+
+    name: str
+    commit: str
+    licence: str
+    git_dir: Path
+    weight: int = 0
+    newer_than: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"git {self.name} {self.commit} {self.licence} {self.newer_than}"
+
+    def documents(self, counts: Counter[str]) -> Iterator[Document]:
+        """Its Python files in the order of the tree; raises DatasetError without the commit."""
+        split = ""
+        if self.newer_than:
+            split = "test" if first_date(self.git_dir, self.commit) >= self.newer_than else "train"
+        entries: list[Entry] = []
+        for entry in python_entries(self.git_dir, self.commit):
+            reason = "too large" if entry.size > MAX_FILE_BYTES else file_reason(entry.path, b"")
+            if reason:
+                counts[f"file: {reason}"] += 1
+            else:
+                entries.append(entry)
+        for entry, data in _blobs(self.git_dir, entries):
+            if data is None:
+                counts["file: missing in the repository"] += 1
+            else:
+                yield Document(
+                    entry.path, to_utf8(data), self.name, self.commit, self.licence, split=split
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +73,104 @@ class Entry:
     size: int
 
 
+def git(git_dir: Path, *arguments: str) -> bytes:
+    """The output of a git command; raises DatasetError with git's own last line."""
+    result = subprocess.run(command(git_dir, *arguments), capture_output=True, env=environment())
+    if result.returncode:
+        lines = result.stderr.decode(errors="replace").strip().split("\n")
+        raise DatasetError(f"{git_dir}: git {arguments[0]} failed ({lines[-1]})")
+    return result.stdout
+
+
+def command(git_dir: Path, *arguments: str) -> list[str]:
+    """A git command line that minds neither the directory's owner nor its layout."""
+    return ["git", "-c", "safe.directory=*", "-C", str(git_dir), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Git must neither ask questions nor go to the network for a blob it lacks."""
+    return {**os.environ, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
 def python_entries(git_dir: Path, commit: str) -> list[Entry]:
     """The `.py` files of a commit (no links, no submodules); raises DatasetError."""
-    command = ["git", "-C", str(git_dir), "ls-tree", "-r", "-l", "-z", commit]
-    result = subprocess.run(command, capture_output=True, check=False)
-    if result.returncode:
-        message = result.stderr.decode(errors="replace").strip().split("\n")[-1]
-        raise DatasetError(f"{git_dir}: no commit {commit} ({message}); fetch it with full history")
+    if not _COMMIT.fullmatch(commit):
+        raise DatasetError(f"{git_dir}: {commit!r} is not a commit id (hex digits)")
+    if not git_dir.is_dir():
+        raise DatasetError(f"{git_dir}: no such folder; clone the repository there")
+    try:
+        listing = git(git_dir, "ls-tree", "-r", "-l", "-z", commit)
+    except DatasetError as error:
+        shallow = any((git_dir / part).exists() for part in ("shallow", ".git/shallow"))
+        hint = "the clone is shallow: git fetch --unshallow" if shallow else "fetch it"
+        raise DatasetError(f"{git_dir}: no commit {commit}; {hint}") from error
     entries: list[Entry] = []
-    for line in result.stdout.split(b"\0"):
+    for line in listing.split(b"\0"):
         if not line.endswith(b".py"):
             continue
         about, path = line.split(b"\t", 1)
         mode, _, blob, size = about.split()
         # Git gives a size of "BAD" for a blob that a partial copy of the repository lacks.
-        if mode.decode() in _REGULAR and size.isdigit():
+        if mode in _REGULAR and size.isdigit():
             entries.append(Entry(path.decode(errors="replace"), blob.decode(), int(size)))
     return entries
 
 
-def read_files(git_dir: Path, entries: list[Entry]) -> Iterator[SourceFile]:
-    """The content of entries in their order, through one `git cat-file --batch`."""
-    command = ["git", "-C", str(git_dir), "cat-file", "--batch"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+def read_files(git_dir: Path, entries: Sequence[Entry]) -> Iterator[SourceFile]:
+    """The content of entries in their order; those the repository lacks are left out."""
+    for entry, data in _blobs(git_dir, entries):
+        if data is not None:
+            yield SourceFile(entry.path, to_utf8(data))
+
+
+def read_blobs(git_dir: Path, blobs: Sequence[str]) -> Iterator[bytes | None]:
+    """The bytes of blobs in their order, None for one that is missing."""
+    for _, data in _blobs(git_dir, [Entry("", blob, 0) for blob in blobs]):
+        yield data
+
+
+def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+    """All through one `git cat-file --batch`."""
+    with subprocess.Popen(
+        command(git_dir, "cat-file", "--batch"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         # A portion of requests fits the pipe's 64 KiB, so that neither side waits for the other.
         for start in range(0, len(entries), _PORTION):
             portion = entries[start : start + _PORTION]
-            process.stdin.write(b"".join(entry.blob.encode() + b"\n" for entry in portion))
-            process.stdin.flush()
+            try:
+                process.stdin.write(b"".join(entry.blob.encode() + b"\n" for entry in portion))
+                process.stdin.flush()
+            except BrokenPipeError as error:
+                raise DatasetError(f"{git_dir}: git cat-file ended early; run git fsck") from error
             for entry in portion:
                 header = process.stdout.readline().split()
+                if not header:
+                    raise DatasetError(f"{git_dir}: {entry.path} is damaged; run git fsck")
                 if len(header) != 3:
-                    raise DatasetError(f"{git_dir}: {entry.path} cannot be read; run `git fsck`")
+                    yield entry, None
+                    continue
                 data = process.stdout.read(int(header[2]))
                 process.stdout.read(1)
-                yield SourceFile(entry.path, to_utf8(data))
+                yield entry, data
 
 
-def to_utf8(data: bytes) -> bytes:
-    """Source bytes as UTF-8, by byte-order mark, declared encoding (PEP 263) or Latin-1."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
+def first_date(git_dir: Path, commit: str) -> str:
+    """The date (ISO) of the oldest root of a commit's history."""
+    lines = git(git_dir, "log", "--max-parents=0", "--format=%cs", commit).decode().split()
+    if not lines:
+        raise DatasetError(f"{git_dir}: {commit} has no first commit; fetch the full history")
+    return min(lines)
+
+
+def head_commit(git_dir: Path) -> str:
+    """The commit a repository's HEAD stands at; raises DatasetError."""
     try:
-        data.decode("utf-8")
-        return data
-    except UnicodeDecodeError:
-        encoding = "latin-1"
-    for line in data.split(b"\n", 2)[:2]:
-        if match := _COOKIE.match(line):
-            encoding = match.group(1).decode()
-    try:
-        return data.decode(encoding).encode()
-    except (LookupError, UnicodeError):
-        return data.decode("latin-1").encode()
+        return git(git_dir, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+    except (DatasetError, NotADirectoryError, FileNotFoundError) as error:
+        raise DatasetError(f"{git_dir}: not a git repository with a commit") from error

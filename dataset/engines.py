@@ -1,0 +1,150 @@
+"""Runs the tasks of a build: in processes, or under datatrove's executors (local, Slurm, Ray).
+
+A task is a picklable callable of its rank; all it makes is on disk, so that engines only start it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from dataset.errors import DatasetError
+
+Task = Callable[[int], object]
+ENGINES = ("processes", "local", "slurm", "ray")
+# Tasks submitted ahead of the workers: enough to keep them busy, few enough for any manifest.
+_AHEAD = 4
+
+
+class Engine(Protocol):
+    """Runs `task(rank)` for each rank below `count`, in that order of starting."""
+
+    def __call__(self, task: Task, count: int, done: Callable[[int], None]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """A pool of processes of this machine; they end when this process does, however it ends."""
+
+    workers: int
+
+    def __call__(self, task: Task, count: int, done: Callable[[int], None]) -> None:
+        if self.workers <= 1 or count <= 1:
+            for rank in range(count):
+                task(rank)
+                done(rank)
+            return
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(
+            self.workers, context, initializer=_start_worker, initargs=(task,)
+        )
+        try:
+            running: dict[Future[None], int] = {}
+            following = iter(range(count))
+            while True:
+                for rank in following:
+                    running[pool.submit(_run_in_worker, rank)] = rank
+                    if len(running) >= self.workers * _AHEAD:
+                        break
+                if not running:
+                    break
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                    done(running.pop(future))
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "a worker process was killed (out of memory?); run the same command again with"
+                " fewer --workers: finished parts are kept"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Datatrove:
+    """One of datatrove's executors; `options` go to its constructor as they are."""
+
+    kind: str
+    workers: int
+    logs: Path
+    options: Mapping[str, Any]
+
+    def __call__(self, task: Task, count: int, done: Callable[[int], None]) -> None:
+        if not count:
+            return
+        executor = self._executor()(
+            pipeline=[partial(_run_rank, task=task)],
+            tasks=count,
+            workers=self.workers,
+            logging_dir=str(self.logs),
+            skip_completed=False,
+            **self.options,
+        )
+        executor.run()
+        if self.kind == "slurm":
+            raise DatasetError(
+                f"{count} tasks are with Slurm now (logs in {self.logs}); run the same command"
+                " again when they have ended: it goes on from there"
+            )
+        for rank in range(count):
+            done(rank)
+
+    def _executor(self) -> Any:
+        try:
+            executors: Any = import_module("datatrove.executor")
+        except ImportError as error:
+            raise DatasetError(
+                "datatrove is not installed; pip install 'namewright[data]'"
+            ) from error
+        names = {"local": "Local", "slurm": "Slurm", "ray": "Ray"}
+        return getattr(executors, f"{names[self.kind]}PipelineExecutor")
+
+
+def make_engine(kind: str, workers: int, logs: Path, options: Mapping[str, Any]) -> Engine:
+    """The engine of a recipe; raises DatasetError for an unknown one."""
+    if kind == "processes":
+        return Processes(workers)
+    if kind in ENGINES:
+        return Datatrove(kind, workers, logs, options)
+    raise DatasetError(f"engine {kind!r} is unknown; known are {', '.join(ENGINES)}")
+
+
+def _run_rank(_data: object, rank: int, _world_size: int, *, task: Task) -> None:
+    task(rank)
+
+
+_worker_task: Task | None = None
+
+
+def _start_worker(task: Task) -> None:
+    """The task travels once for each worker; it may hold a list of many thousand units."""
+    global _worker_task
+    _worker_task = task
+    _end_with_parent()
+
+
+def _run_in_worker(rank: int) -> None:
+    assert _worker_task is not None
+    _worker_task(rank)
+
+
+def _end_with_parent() -> None:
+    """A killed build must not leave workers behind that wait for it for ever."""
+    parent = multiprocessing.parent_process()
+
+    def wait_for_its_end() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_for_its_end, daemon=True).start()
