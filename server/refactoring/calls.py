@@ -308,10 +308,9 @@ class Calls:
         if value is None:
             return NOTHING
         values = infer.evaluate(value)
-        if pattern.nearest("except_clause", "with_statement", "case_clause") is not None:
-            around = pattern.nearest("except_clause", "with_statement", "case_clause")
-            if around is not None and around.kind == "except_clause":
-                return _instances(values)
+        around = pattern.nearest("except_clause", "with_statement", "case_clause")
+        if around is not None and around.kind == "except_clause":
+            return _instances(values)
         entered: set[Value] = set()
         for one in values:
             if isinstance(one, InstanceValue) and one.items:

@@ -13,11 +13,12 @@ from server.refactoring.family import Family
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.syntax import MODULE, Mention
-from server.refactoring.values import ClassValue, FunctionValue, Place, place
+from server.refactoring.values import ClassValue, FunctionValue, Place, parameter_name, place
 
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
 _PACKAGE_FILES = 400
+_OPTIONAL = ("default_parameter", "splat_pattern")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
 
 
@@ -86,7 +87,20 @@ class Evidence:
             return True
         ours, theirs = _public_members(mine), _public_members(rival)
         both = ours & theirs
+        neighbours = mine.definition.path.parent == rival.definition.path.parent
+        if ours == theirs and neighbours:
+            named = self._argument_names(mine)
+            return bool(named) and named == self._argument_names(rival)
         return len(both) > 1 and len(both) >= 0.5 * len(ours | theirs)
+
+    def _argument_names(self, owner: ClassValue) -> list[bytes]:
+        bound = self._inference.classes.own(owner, self._family.name)
+        for one in bound:
+            if one.mention.role == "def":
+                function = FunctionValue(place(one.file, one.mention.chain[:-1]))
+                names = [parameter_name(parameter) for parameter in function.parameters()]
+                return [name for name in names if name not in {b"self", b"cls"}]
+        return []
 
     def _modules_with_name(self) -> int:
         found = 0
@@ -196,10 +210,11 @@ class Evidence:
 
 
 def _shape(function: FunctionValue) -> tuple[int, bool]:
-    """Return how many arguments a caller passes, and whether it is read like a property."""
+    """Return how many arguments a caller must pass, and whether it is read like a property."""
     decorators = function.decorator_names()
     bound = b"staticmethod" not in decorators
-    return len(function.parameters()) - bound, any(b"property" in one for one in decorators)
+    required = [one for one in function.parameters() if not one.kind.endswith(_OPTIONAL)]
+    return len(required) - bound, any(b"property" in one for one in decorators)
 
 
 def _last_word(name: str) -> str:

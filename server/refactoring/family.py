@@ -113,7 +113,7 @@ def extend_classes(inference: Inference, family: Family, start: ClassValue) -> l
         family.classes[owner] = None
         family.scopes.add((owner.definition.path, owner.scope))
         added.append(owner)
-        if _is_mangled(name):
+        if is_mangled(name):
             continue
         waiting += _twin_classes(inference, owner, name)
         for related in (owner, *graph.descendants(owner)):
@@ -129,7 +129,8 @@ def extend_classes(inference: Inference, family: Family, start: ClassValue) -> l
     return added
 
 
-def _is_mangled(name: bytes) -> bool:
+def is_mangled(name: bytes) -> bool:
+    """Whether Python makes the name private to its class (`__name`)."""
     return name.startswith(b"__") and not name.endswith(b"__")
 
 

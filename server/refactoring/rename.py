@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dataset.functions import Function, function_at, parse
 from server.refactoring.collect import Collector
+from server.refactoring.collect_text import TextCollector
 from server.refactoring.collisions import collisions
 from server.refactoring.dynamic import computed_in_classes, computed_in_project
 from server.refactoring.edits import (
@@ -103,7 +104,9 @@ def _plan(
     fixture = is_fixture(value)
     if fixture:
         extend_fixture(inference, family, value)
-    collected = Collector(inference, family, name, is_fixture=fixture).run()
+    code = Collector(inference, family, name, is_fixture=fixture)
+    collected = code.run()
+    TextCollector(inference, family, collected, code, is_fixture=fixture).run()
     findings = list(collected.findings)
     if file.tree.root_node.has_error:
         findings.append(
