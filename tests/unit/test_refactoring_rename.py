@@ -42,7 +42,8 @@ CERTAIN: dict[str, Project] = {
     "overrides and bases": {
         "a.py": "class A:\n    def «old»(self): ...\n",
         "b.py": "from a import A\nclass B(A):\n    def «old»(self):\n"
-        "        return super().«old»()\n\nclass C:\n    def old(self): ...\n\nB().«old»()\nC().old()\n",
+        "        return super().«old»()\n\nclass C:\n    def old(self): ...\n"
+        "\nB().«old»()\nC().old()\n",
     },
     "a base renamed from its override": {
         "b.py": "from a import A\nclass B(A):\n    def «old»(self): ...\n",
@@ -64,7 +65,8 @@ CERTAIN: dict[str, Project] = {
     },
     "a class attribute that implements a property": {
         "a.py": "class A:\n    @property\n    def «old»(self): ...\n"
-        "class B(A):\n    «old» = 3\nclass C(A):\n    def __init__(self):\n        self.«old» = 4\n",
+        "class B(A):\n    «old» = 3\n"
+        "class C(A):\n    def __init__(self):\n        self.«old» = 4\n",
     },
     "overloads": {
         "a.py": "from typing import overload\n@overload\ndef «old»(a: int) -> int: ...\n"
@@ -92,7 +94,8 @@ CERTAIN: dict[str, Project] = {
     },
     "an aliased class is still the base": {
         "a.py": "class A:\n    def «old»(self): ...\n",
-        "b.py": "from a import A as Base\nAgain = Base\nclass B(Again):\n    def «old»(self): ...\n",
+        "b.py": "from a import A as Base\nAgain = Base\n"
+        "class B(Again):\n    def «old»(self): ...\n",
     },
     "getattr and its kin": {
         "a.py": "class A:\n    def «old»(self): ...\na = A()\ngetattr(a, '«old»')\n"
@@ -103,7 +106,8 @@ CERTAIN: dict[str, Project] = {
         "p/__init__.py": "",
         "t.py": "import p.a\nfrom unittest import mock\ndef test(monkeypatch):\n"
         "    monkeypatch.setattr(p.a, '«old»', None)\n    monkeypatch.setattr('p.a.«old»', None)\n"
-        "    mock.patch('p.a.«old»')\n    mock.patch.object(p.a, '«old»')\n    mock.patch('q.old')\n",
+        "    mock.patch('p.a.«old»')\n    mock.patch.object(p.a, '«old»')\n"
+        "    mock.patch('q.old')\n",
     },
     "pytest fixtures": {
         "conftest.py": "import pytest\n@pytest.fixture\ndef «old»(): ...\n",
@@ -117,14 +121,16 @@ CERTAIN: dict[str, Project] = {
         "setup.cfg": "[options.entry_points]\nconsole_scripts =\n    old = p.a:«old»\n",
     },
     "doctests": {
-        "a.py": 'def «old»(n):\n    """Say.\n\n    >>> «old»(3)\n    3\n    >>> [«old»(i)\n    ...  for i in «old»(2)]\n    """\n',
+        "a.py": 'def «old»(n):\n    """Say.\n\n    >>> «old»(3)\n    3\n'
+        '    >>> [«old»(i)\n    ...  for i in «old»(2)]\n    """\n',
     },
     "doctests in documents": {
         "a.py": "def «old»(n): ...\n",
         "README.rst": "Use it::\n\n    >>> from a import «old»\n    >>> «old»(1)\n",
     },
     "roles and back-quotes": {
-        "a.py": 'class A:\n    def «old»(self):\n        """See :meth:`«old»`, ``A.«old»``, `B.old`."""\n',
+        "a.py": "class A:\n    def «old»(self):\n"
+        '        """See :meth:`«old»`, ``A.«old»``, `B.old`."""\n',
         "docs.rst": ":meth:`~a.A.«old»` and the old days\n",
     },
     "private names of one class": {
@@ -236,7 +242,8 @@ REFUSED: dict[str, tuple[Project, str]] = {
     ),
     "a parameter shares the binding": (
         {
-            "a.py": "def f(old=None):\n    if old is None:\n        def «old»(): ...\n    return old\nf(old=1)\n"
+            "a.py": "def f(old=None):\n    if old is None:\n"
+            "        def «old»(): ...\n    return old\nf(old=1)\n"
         },
         "by keyword",
     ),
