@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> int:
         from server.stdout_guard import take_stdout
 
         take_stdout()
+        # The protocol's many types are made to stay: collecting while they load costs a sixth.
+        gc.disable()
     from server.cli import main as run
 
     return run(sys.argv[1:])

@@ -7,7 +7,7 @@ without errors, which answers for a function that a half-typed line hides.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,8 @@ class Parsed(NamedTuple):
 class Snapshot:
     """One version of one file; what derives from the text is computed once, when first asked for.
 
-    `basis` is the nearest parsed version before it, `good` the nearest one without errors.
+    `basis` is the nearest parsed version before it, `good` the nearest one without errors;
+    `notes` is what others worked out about this version, kept as long as the version lives.
     """
 
     uri: str
@@ -55,6 +56,7 @@ class Snapshot:
     source: bytes
     basis: Parsed | None = field(default=None, repr=False)
     good: Parsed | None = field(default=None, repr=False)
+    notes: dict[Hashable, object] = field(default_factory=dict[Hashable, object], repr=False)
 
     @cached_property
     def lines(self) -> LineIndex:

@@ -336,8 +336,8 @@ async def _serve_first(server: NamewrightServer, host: str, port: int) -> None:
 def _settle() -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     # Full collections would look at all of the protocol's types again and again: tens of ms.
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _leave(server: NamewrightServer) -> NoReturn:

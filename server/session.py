@@ -9,14 +9,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from server.documents import Documents
+from server.documents import Documents, Snapshot
 from server.errors import NamewrightError
 from server.features.client_profile import ClientProfile
+from server.line_index import Place
 from server.logs import set_level
 from server.predictors.base import NamePredictor
 from server.predictors.cache import Answer, AnswerCache
 from server.predictors.queue import Job, PredictionQueue
 from server.settings import Settings, resolve
+from server.suggestions import Asked, Offer, look_up
 from server.workers import Worker
 
 _LOG = logging.getLogger("namewright.session")
@@ -25,6 +27,7 @@ LoadPredictor: TypeAlias = Callable[[str, Settings], NamePredictor]
 # Names beyond those offered are asked for, because some will be taken or spelled alike.
 SPARE_NAMES = 3
 REST_SECONDS = 0.1
+PAUSE_SECONDS = 0.1
 
 
 class Client(Protocol):
@@ -58,6 +61,8 @@ class Session:
         self._load_predictor = load_predictor
         self._cache = AnswerCache()
         self._told: set[str] = set()
+        self._last_place = ("", Place(0, 0))
+        self._pausing: asyncio.TimerHandle | None = None
         self._resting: asyncio.TimerHandle | None = None
         self._rests_on: tuple[str, str] | None = None
         self._analysis = Worker("analysis")
@@ -88,6 +93,18 @@ class Session:
         """Run work on syntax trees off the event loop."""
         return await asyncio.wrap_future(self._analysis.submit(call))
 
+    async def look_up(self, snapshot: Snapshot, place: Place) -> tuple[Asked | None, Offer | None]:
+        """The question at a place of an open file, and what to offer as far as it is cached."""
+        self._last_place = (snapshot.uri, place)
+        return await self.analyse(self._look(snapshot, place))
+
+    def analyse_soon(self, uri: str) -> None:
+        """Parse a file once typing pauses, before the editor asks about it."""
+        if self._pausing is not None:
+            self._pausing.cancel()
+        loop = asyncio.get_running_loop()
+        self._pausing = loop.call_later(PAUSE_SECONDS, self._analyse_quietly, uri)
+
     async def rename(self, call: Callable[[], _T]) -> _T:
         """Run work on the whole workspace off the event loop, apart from the quick analysis."""
         return await asyncio.wrap_future(self._renaming.submit(call))
@@ -115,6 +132,23 @@ class Session:
         """Stop all work; threads are daemons and need no waiting."""
         self._stop_resting()
         self.queue.close()
+
+    def _analyse_quietly(self, uri: str) -> None:
+        self._pausing = None
+        snapshot = self.documents.get(uri)
+        if snapshot is None:
+            return
+        last_uri, place = self._last_place
+        # The editor will most likely ask about the same place again.
+        self._analysis.submit(
+            self._look(snapshot, place) if last_uri == uri else lambda: snapshot.functions
+        )
+
+    def _look(
+        self, snapshot: Snapshot, place: Place
+    ) -> Callable[[], tuple[Asked | None, Offer | None]]:
+        encoding, settings, queue = self.profile.encoding, self.settings, self.queue
+        return lambda: look_up(snapshot, place, encoding, settings, queue)
 
     def _submit_quietly(self, job: Job) -> None:
         self._resting = None

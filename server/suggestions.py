@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +14,7 @@ from server.line_index import Encoding, Place
 from server.naming import fit_to_offer, names_taken
 from server.predictors.base import Candidate
 from server.predictors.cache import Answer
+from server.predictors.queue import PredictionQueue
 from server.settings import Settings
 
 
@@ -49,16 +49,31 @@ def asked_at(
     return Asked(snapshot, function, _question(snapshot, function, settings.use_context))
 
 
+def look_up(
+    snapshot: Snapshot, place: Place, encoding: Encoding, settings: Settings, queue: PredictionQueue
+) -> tuple[Asked | None, Offer | None]:
+    """The question at a place and, when its answer is cached, what to offer."""
+    asked = asked_at(snapshot, place, encoding, settings)
+    if asked is None:
+        return None, None
+    answer = queue.cached(asked.question, asked.function.name)
+    return asked, None if answer is None else offer(asked, answer, settings)
+
+
 def offer(asked: Asked, answer: Answer, settings: Settings) -> Offer:
     """What to offer, given the model's answer."""
+    snapshot, function = asked.snapshot, asked.function
+    key = (function.name_span, answer, settings)
+    known = snapshot.notes.get(key)
+    if not isinstance(known, Offer):
+        known = snapshot.notes[key] = _offer(snapshot, function, answer, settings)
+    return known
+
+
+def _offer(snapshot: Snapshot, function: Function, answer: Answer, settings: Settings) -> Offer:
     present = answer.present_log_probability
-    names = fit_to_offer(
-        answer.candidates,
-        asked.function,
-        _taken(asked.snapshot, asked.function),
-        settings.candidates,
-        present,
-    )
+    taken = names_taken(function, snapshot.functions, snapshot.tree)
+    names = fit_to_offer(answer.candidates, function, taken, settings.candidates, present)
     likely = tuple(name for name in names if name.probability >= settings.minimum_probability)
     best = max((one.log_probability for one in answer.candidates), default=float("-inf"))
     return Offer(likely, present >= best, Candidate("", present).probability)
@@ -85,16 +100,14 @@ def _header_line_end(snapshot: Snapshot, function: Function) -> int:
     return snapshot.lines.line_start(line) + len(snapshot.lines.line_text(line))
 
 
-@lru_cache(maxsize=32)
 def _question(snapshot: Snapshot, function: Function, use_context: bool) -> Question:
-    siblings = sibling_names(function, snapshot.functions)
-    question = ask(function, path=_file_name(snapshot), siblings=siblings)
-    return question if use_context else bare(question)
-
-
-@lru_cache(maxsize=32)
-def _taken(snapshot: Snapshot, function: Function) -> frozenset[str]:
-    return names_taken(function, snapshot.functions, snapshot.tree)
+    key = (function.name_span, use_context)
+    known = snapshot.notes.get(key)
+    if not isinstance(known, Question):
+        siblings = sibling_names(function, snapshot.functions)
+        known = ask(function, path=_file_name(snapshot), siblings=siblings)
+        known = snapshot.notes[key] = known if use_context else bare(known)
+    return known
 
 
 def _file_name(snapshot: Snapshot) -> str:

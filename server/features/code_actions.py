@@ -12,7 +12,6 @@ from time import monotonic
 
 from lsprotocol import types as lsp
 
-from server.documents import Snapshot
 from server.errors import NamewrightError
 from server.features.targets import Target, target_of, to_wire
 from server.features.workspace_edits import edit_of
@@ -20,7 +19,7 @@ from server.line_index import Place
 from server.predictors.base import Cancelled, Candidate
 from server.predictors.queue import Job
 from server.session import Session
-from server.suggestions import Asked, Offer, asked_at, offer
+from server.suggestions import Asked, Offer, offer
 
 APPLY_COMMAND = "namewright.applyName"
 SUGGEST_COMMAND = "namewright.suggestNames"
@@ -41,7 +40,7 @@ async def code_actions(
     if snapshot is None or not _wanted(params.context.only):
         return []
     start, trigger = params.range.start, params.context.trigger_kind
-    asked, known = await look(session, snapshot, Place(start.line, start.character))
+    asked, known = await session.look_up(snapshot, Place(start.line, start.character))
     if asked is None:
         return []
     automatic = trigger == lsp.CodeActionTriggerKind.Automatic
@@ -63,22 +62,6 @@ async def code_actions(
     if known.names:
         return await _renames(session, asked, known.names, at_once=not automatic)
     return [] if automatic else _explained(session, *_why_nothing(asked, known))
-
-
-async def look(
-    session: Session, snapshot: Snapshot, place: Place
-) -> tuple[Asked | None, Offer | None]:
-    """The function at a place and, when the answer is cached, what to offer for it."""
-    settings, queue, encoding = session.settings, session.queue, session.profile.encoding
-
-    def find() -> tuple[Asked | None, Offer | None]:
-        asked = asked_at(snapshot, place, encoding, settings)
-        if asked is None:
-            return None, None
-        answer = queue.cached(asked.question, asked.function.name)
-        return asked, None if answer is None else offer(asked, answer, settings)
-
-    return await session.analyse(find)
 
 
 async def wait_for_offer(session: Session, asked: Asked) -> Offer:

@@ -8,7 +8,7 @@ from typing import cast
 from lsprotocol import types as lsp
 
 from server.errors import NamewrightError
-from server.features.code_actions import look, percent, wait_for_offer
+from server.features.code_actions import percent, wait_for_offer
 from server.features.configuration import as_json
 from server.features.progress import progress
 from server.features.targets import Target, from_wire, target_of
@@ -29,7 +29,7 @@ async def suggest_names(session: Session, argument: object) -> list[dict[str, ob
     snapshot = session.documents.get(uri)
     if snapshot is None:
         raise NamewrightError("this file is not open; open it and ask again")
-    asked, known = await look(session, snapshot, place)
+    asked, known = await session.look_up(snapshot, place)
     if asked is None:
         raise NamewrightError("there is no function here; put the cursor on a definition")
     if known is None:

@@ -17,6 +17,7 @@ _LOG = logging.getLogger("namewright.documents")
 def open_document(session: Session, item: lsp.TextDocumentItem) -> None:
     """Begin a file or cell."""
     session.documents.open(item.uri, item.version, item.text)
+    session.analyse_soon(item.uri)
 
 
 def change_document(
@@ -29,6 +30,8 @@ def change_document(
     after = session.documents.change(document.uri, document.version, made, session.profile.encoding)
     if after is None:
         _LOG.warning("an edit was dropped: its file is not open, or is newer already")
+    else:
+        session.analyse_soon(document.uri)
 
 
 def close_document(session: Session, uri: str) -> None:
