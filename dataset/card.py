@@ -1,0 +1,109 @@
+"""The dataset card of a corpus: Markdown with the front matter that the Hugging Face hub reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dataset.filters import ASCII_NAMES, FILTERS
+from dataset.statistics import Statistics, quantiles
+
+_SHARES = (0.5, 0.9, 0.99)
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def card(found: Statistics, title: str) -> str:
+    """The text of the card."""
+    build = found.build
+    parts = [
+        _front_matter(found, title),
+        f"# {title}\n\n"
+        f"{found.total:,} Python functions without their names, and the names, from "
+        f"{len(found.repositories):,} repositories. A row is a question, `def x(signature): body` "
+        "with every mention of the name masked, with its context in columns of their own. Made by "
+        "`python -m dataset build`, version "
+        f"{build.get('version')}; the repositories and commits are listed in `stats.json`.\n",
+        "## Splits\n\n" + _table(("split", "functions"), sorted(found.rows.items())),
+        "## What was left out\n\n" + _table(("reason", "what it is", "count"), _reasons(found)),
+        "## Leakage\n\nFunctions found in evaluation sets, and left out.\n\n"
+        + _table(("evaluation set", "functions"), sorted(build.get("leaks", {}).items())),
+        "## Licences\n\n" + _table(("licence", "functions", "share"), _shares(found.licences)),
+        "## Largest repositories\n\n"
+        + _table(("repository", "functions", "share"), _shares(found.repositories)[:20]),
+        "## Lengths\n\n"
+        + _table(
+            ("", *(f"{share:.0%}" for share in _SHARES)),
+            [
+                ("sub-tokens of a name", *quantiles(found.name_lengths, _SHARES)),
+                ("words and signs of a question", *quantiles(found.question_lengths, _SHARES)),
+            ],
+        ),
+        "## Kinds\n\n"
+        + _table(
+            ("kind", "functions", "share"),
+            [
+                (kind, f"{count:,}", f"{count / max(found.total, 1):.1%}")
+                for kind, count in sorted(found.kinds.items())
+            ],
+        ),
+        _problems(found),
+        "## Limits\n\nThe functions belong to their authors under the licences named in each row; "
+        "keep the `repository`, `commit` and `licence` columns with any copy. Public code holds "
+        "mistakes, personal names and habits of its time. Splits are by repository; forks under "
+        "another name may still stand in two of them where their text differs.\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def reasons(found: Statistics) -> list[tuple[str, str, int]]:
+    """(name, what it is, count) of all that was left out, the largest first."""
+    what = {filter_.name: filter_.reason for filter_ in (*FILTERS, ASCII_NAMES)}
+    skipped = ("functions", "files", "bytes")
+    return sorted(
+        (
+            (name, what.get(name, ""), count)
+            for name, count in found.counts.items()
+            if name not in skipped and not name.startswith("rows")
+        ),
+        key=lambda entry: (-entry[2], entry[0]),
+    )
+
+
+def _reasons(found: Statistics) -> list[tuple[str, str, str]]:
+    read = ("functions read", "", f"{found.counts.get('functions', 0):,}")
+    return [read, *((name, what, f"{count:,}") for name, what, count in reasons(found))]
+
+
+def _front_matter(found: Statistics, title: str) -> str:
+    size = next((name for limit, name in _SIZES if found.total < limit), "1M<n<10M")
+    files = "\n".join(
+        f"      - split: {split}\n        path: {split}-*.parquet" for split in sorted(found.rows)
+    )
+    licence = "other" if len(found.licences) != 1 else next(iter(found.licences)).lower()
+    return (
+        f"---\npretty_name: {title}\nlanguage: [code]\ntags: [code, python, function-names]\n"
+        f"task_categories: [text-generation]\nlicense: {licence}\nsize_categories: [{size}]\n"
+        f"configs:\n  - config_name: default\n    data_files:\n{files}\n---\n"
+    )
+
+
+def _shares(counts: Counter[str]) -> list[tuple[str, str, str]]:
+    total = max(sum(counts.values()), 1)
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [(name, f"{count:,}", f"{count / total:.1%}") for name, count in ordered]
+
+
+def _problems(found: Statistics) -> str:
+    lines = [*found.build.get("problems", []), *found.build.get("refused", [])]
+    return "## Not read\n\n" + "".join(f"- {line}\n" for line in lines) if lines else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    if not rows:
+        return "None.\n"
+    lines = [head, ["---"] * len(head), *rows]
+    cells = (
+        " | ".join(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in line)
+        for line in lines
+    )
+    return "".join(f"| {line} |\n" for line in cells)
