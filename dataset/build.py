@@ -68,6 +68,8 @@ def build(plan: Build, progress: Callable[[Part], None]) -> dict[str, object]:
     remove_partials(plan.out)
     jobs = [Job(unit, folder, plan.choice) for unit in plan.units]
     parts = make_parts(jobs, plan.engine, progress)
+    if parts and all(part.problem for part in parts):
+        raise DatasetError(f"{plan.out}: nothing could be read; first: {parts[0].problem}")
     stats = _merge(plan, parts)
     write_text(plan.out / STATS, json.dumps(stats, indent=1, sort_keys=True) + "\n")
     return stats

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ LAYOUTS = (
     "{owner}/{name}.git",
 )
 HEAD = "HEAD"
+_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
+_COMMIT = re.compile(rf"{HEAD}|[0-9a-f]{{7,64}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Rules:
 def read_excluded(path: Path) -> frozenset[str]:
     """Lower-cased `owner/name` of each repository in an exclusion list."""
     lines = read_lines(path)
-    return frozenset(line.lower() for line in lines if line and not line.startswith("#"))
+    names = (line.strip().lower() for line in lines)
+    return frozenset(name for name in names if name and not name.startswith("#"))
 
 
 def read_manifest(path: Path, rules: Rules) -> tuple[list[Repository], list[tuple[str, str]]]:
@@ -55,7 +60,7 @@ def read_manifest(path: Path, rules: Rules) -> tuple[list[Repository], list[tupl
         if not line or line.startswith("#") or (number == 1 and line.startswith("repository\t")):
             continue
         cells = [cell.strip() for cell in line.split("\t")]
-        if len(cells) < 3 or cells[0].count("/") != 1:
+        if len(cells) < 3 or not (_NAME.fullmatch(cells[0]) and _COMMIT.fullmatch(cells[1])):
             raise DatasetError(
                 f"{path}:{number}: expected `owner/name<TAB>commit<TAB>licence`, got {line!r}"
             )
@@ -73,15 +78,15 @@ def _resolve(cells: Sequence[str], rules: Rules) -> Repository | tuple[str, str]
         return "excluded", "is excluded from training data"
     if licence and rules.licences and not _allowed(licence, rules.licences):
         return "licence", f"has the licence {licence}, which is not allowed"
-    git_dir = locate(rules.repositories, name, rules.layouts)
-    if git_dir is None and rules.clone_from:
-        git_dir = clone(rules, name)
-    if git_dir is None:
-        return "not there", f"is not under {rules.repositories}; clone it there"
     try:
+        git_dir = locate(rules.repositories, name, rules.layouts)
+        if git_dir is None and rules.clone_from:
+            git_dir = clone(rules, name)
+        if git_dir is None:
+            return "not there", f"is not under {rules.repositories}; clone it there"
         commit = head_commit(git_dir) if commit == HEAD else commit
         licence = licence or licence_of(git_dir, commit)
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         return "unreadable", f"cannot be read ({error})"
     if rules.licences and not _allowed(licence, rules.licences):
         return "licence", f"has the licence {licence}, which is not allowed"
@@ -100,9 +105,14 @@ def locate(repositories: Path, name: str, layouts: Sequence[str] = LAYOUTS) -> P
     owner, _, short = name.partition("/")
     for layout in layouts:
         path = repositories / layout.format(owner=owner, name=short)
-        if (path / "HEAD").exists() or (path / ".git").exists():
+        if (path / ".git").is_file() or any(map(_is_git_directory, (path, path / ".git"))):
             return path
     return None
+
+
+def _is_git_directory(path: Path) -> bool:
+    """Git itself would go on to the folders above and might read another repository."""
+    return all((path / part).exists() for part in ("HEAD", "objects", "refs"))
 
 
 def clone(rules: Rules, name: str) -> Path:
@@ -112,6 +122,7 @@ def clone(rules: Rules, name: str) -> Path:
     target = rules.repositories / owner / f"{short}.git"
     partial = target.with_suffix(".partial")
     partial.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)
     command = ["git", "clone", "--quiet", "--bare", "--", address, str(partial)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment())
     if result.returncode:

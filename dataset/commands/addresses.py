@@ -8,7 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 from dataset.errors import DatasetError
+from dataset.manifest import read_lines
 from dataset.sources.addresses import read_addresses, resolve
+from dataset.storage import settled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,15 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    try:
-        lines = arguments.urls.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DatasetError(f"{arguments.urls}: cannot be read ({error.strerror})") from error
+    addresses = read_addresses(read_lines(arguments.urls), f"{arguments.urls}:")
     reasons: Counter[str] = Counter()
-    partial = arguments.out.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        for row in resolve(read_addresses(lines), arguments.repositories, reasons):
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-    partial.replace(arguments.out)
+    try:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        with settled(arguments.out) as partial, partial.open("w", encoding="utf-8") as stream:
+            for row in resolve(addresses, arguments.repositories, reasons):
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise DatasetError(f"{arguments.out}: cannot be written ({error.strerror})") from error
     print(json.dumps(dict(reasons), indent=1, sort_keys=True))
     return 0

@@ -61,7 +61,8 @@ def choose_units(options: SourceOptions) -> tuple[list[Unit], Refused]:
             "nothing to read; give --path, or --manifest with --repositories"
             + (f" ({len(refused)} lines were refused)" if refused else "")
         )
-    return units, refused
+    # What two manifests name is read once.
+    return list(dict.fromkeys(units)), refused
 
 
 def _git(options: SourceOptions) -> tuple[list[Unit], Refused]:
@@ -148,7 +149,7 @@ def _addresses(options: SourceOptions) -> tuple[list[Unit], Refused]:
     excluded = _rules(options).excluded
     for path in options.path:
         found, absent = group_addresses(
-            read_addresses(read_lines(Path(path))),
+            read_addresses(read_lines(Path(path)), f"{path}:"),
             Path(options.repositories),
             options.layouts or LAYOUTS,
         )

@@ -47,6 +47,12 @@ class PartProgress:
         """Count one finished part."""
         self._functions += part.counts.get("functions", 0)
         if part.problem:
-            self._progress.console.print(f"dataset: {part.name}: {part.problem}", highlight=False)
+            # As it is, in one line: paths may hold brackets, and be longer than the terminal.
+            self._progress.console.print(
+                f"dataset: {part.name}: {part.problem}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         rate = self._functions / max(time.monotonic() - self._started, 0.001)
         self._progress.update(self._task, advance=1, functions=self._functions, rate=rate)

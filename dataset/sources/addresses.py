@@ -89,13 +89,20 @@ class AddressedFunctions:
             )
 
 
-def read_addresses(lines: Iterable[str]) -> list[Address]:
-    """Parse addresses, one a line; raises DatasetError with the number of a malformed one."""
+def read_addresses(lines: Iterable[str], place: str = "line ") -> list[Address]:
+    """Parse addresses, one a line; raises DatasetError with the number of a malformed one.
+
+    Empty lines and lines that begin with `#` are left out. `place` goes before the number.
+    """
     found: list[Address] = []
-    for number, line in enumerate(lines, 1):
-        match = _ADDRESS.match(line.strip())
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        match = _ADDRESS.match(line)
         if match is None:
-            raise DatasetError(f"line {number}: expected …/owner/repo/blob/sha/path.py#L1-L2")
+            raise DatasetError(
+                f"{place}{number}: expected …/owner/repo/blob/sha/path.py#L1-L2, got {line!r}"
+            )
         repository, commit, path, first, _ = match.groups()
         found.append(Address(repository, commit, path, int(first)))
     return found

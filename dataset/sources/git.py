@@ -20,6 +20,10 @@ _PORTION = 500
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
+class GitMissing(DatasetError):
+    """The program itself is not there: nothing that a repository could mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A repository at a commit, and the git directory that holds it; a source's unit."""
@@ -42,7 +46,8 @@ class Repository:
             split = "test" if first_date(self.git_dir, self.commit) >= self.newer_than else "train"
         entries: list[Entry] = []
         for entry in python_entries(self.git_dir, self.commit):
-            reason = "too large" if entry.size > MAX_FILE_BYTES else file_reason(entry.path, b"")
+            large = entry.size is not None and entry.size > MAX_FILE_BYTES
+            reason = "too large" if large else file_reason(entry.path, b"")
             if reason:
                 counts[f"file: {reason}"] += 1
             else:
@@ -50,6 +55,8 @@ class Repository:
         for entry, data in _blobs(self.git_dir, entries):
             if data is None:
                 counts["file: missing in the repository"] += 1
+            elif len(data) > MAX_FILE_BYTES:
+                counts["file: too large"] += 1
             else:
                 yield Document(
                     entry.path, to_utf8(data), self.name, self.commit, self.licence, split=split
@@ -66,16 +73,21 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A regular file in a commit's tree; `size` in bytes."""
+    """A regular file in a commit's tree; `size` in bytes, None where the blob is not there."""
 
     path: str
     blob: str
-    size: int
+    size: int | None
 
 
 def git(git_dir: Path, *arguments: str) -> bytes:
     """The output of a git command; raises DatasetError with git's own last line."""
-    result = subprocess.run(command(git_dir, *arguments), capture_output=True, env=environment())
+    try:
+        result = subprocess.run(
+            command(git_dir, *arguments), capture_output=True, env=environment()
+        )
+    except FileNotFoundError as error:
+        raise GitMissing("git is not installed; install it and run again") from error
     if result.returncode:
         lines = result.stderr.decode(errors="replace").strip().split("\n")
         raise DatasetError(f"{git_dir}: git {arguments[0]} failed ({lines[-1]})")
@@ -98,22 +110,40 @@ def python_entries(git_dir: Path, commit: str) -> list[Entry]:
         raise DatasetError(f"{git_dir}: {commit!r} is not a commit id (hex digits)")
     if not git_dir.is_dir():
         raise DatasetError(f"{git_dir}: no such folder; clone the repository there")
-    try:
-        listing = git(git_dir, "ls-tree", "-r", "-l", "-z", commit)
-    except DatasetError as error:
-        shallow = any((git_dir / part).exists() for part in ("shallow", ".git/shallow"))
-        hint = "the clone is shallow: git fetch --unshallow" if shallow else "fetch it"
-        raise DatasetError(f"{git_dir}: no commit {commit}; {hint}") from error
+    listing, missing = _listing(git_dir, commit)
     entries: list[Entry] = []
     for line in listing.split(b"\0"):
         if not line.endswith(b".py"):
             continue
         about, path = line.split(b"\t", 1)
-        mode, _, blob, size = about.split()
-        # Git gives a size of "BAD" for a blob that a partial copy of the repository lacks.
-        if mode in _REGULAR and size.isdigit():
-            entries.append(Entry(path.decode(errors="replace"), blob.decode(), int(size)))
+        mode, _, blob, *sizes = about.split()
+        if mode not in _REGULAR:
+            continue
+        # Git gives a size of "BAD" for a blob that an incomplete copy of the repository lacks.
+        size = int(sizes[0]) if sizes and sizes[0].isdigit() else None
+        if not sizes and blob not in missing:
+            size = 0
+        entries.append(Entry(path.decode(errors="replace"), blob.decode(), size))
     return entries
+
+
+def _listing(git_dir: Path, commit: str) -> tuple[bytes, frozenset[bytes]]:
+    """A commit's tree with sizes; or, in a partial clone, without sizes but with what it lacks."""
+    try:
+        return git(git_dir, "ls-tree", "-r", "-l", "-z", commit), frozenset()
+    except GitMissing:
+        raise
+    except DatasetError as first:
+        try:
+            # Git will not tell sizes where it would have to fetch some of the files.
+            listing = git(git_dir, "ls-tree", "-r", "-z", commit)
+        except DatasetError:
+            shallow = any((git_dir / part).exists() for part in ("shallow", ".git/shallow"))
+            hint = "the clone is shallow: git fetch --unshallow" if shallow else "fetch it"
+            raise DatasetError(f"{git_dir}: no commit {commit}; {hint}") from first
+    objects = git(git_dir, "rev-list", "--objects", "--no-walk", "--missing=print", commit)
+    lines = objects.split(b"\n")
+    return listing, frozenset(line[1:] for line in lines if line.startswith(b"?"))
 
 
 def read_files(git_dir: Path, entries: Sequence[Entry]) -> Iterator[SourceFile]:
@@ -130,7 +160,7 @@ def read_blobs(git_dir: Path, blobs: Sequence[str]) -> Iterator[bytes | None]:
 
 
 def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
-    """All through one `git cat-file --batch`."""
+    """All through one `git cat-file --batch`; it is not asked for what is known to be missing."""
     with subprocess.Popen(
         command(git_dir, "cat-file", "--batch"),
         stdin=subprocess.PIPE,
@@ -143,12 +173,16 @@ def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, byt
         # A portion of requests fits the pipe's 64 KiB, so that neither side waits for the other.
         for start in range(0, len(entries), _PORTION):
             portion = entries[start : start + _PORTION]
+            there = [entry.blob.encode() + b"\n" for entry in portion if entry.size is not None]
             try:
-                process.stdin.write(b"".join(entry.blob.encode() + b"\n" for entry in portion))
+                process.stdin.write(b"".join(there))
                 process.stdin.flush()
             except BrokenPipeError as error:
                 raise DatasetError(f"{git_dir}: git cat-file ended early; run git fsck") from error
             for entry in portion:
+                if entry.size is None:
+                    yield entry, None
+                    continue
                 header = process.stdout.readline().split()
                 if not header:
                     raise DatasetError(f"{git_dir}: {entry.path} is damaged; run git fsck")
@@ -172,5 +206,7 @@ def head_commit(git_dir: Path) -> str:
     """The commit a repository's HEAD stands at; raises DatasetError."""
     try:
         return git(git_dir, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
-    except (DatasetError, NotADirectoryError, FileNotFoundError) as error:
+    except GitMissing:
+        raise
+    except DatasetError as error:
         raise DatasetError(f"{git_dir}: not a git repository with a commit") from error
