@@ -95,9 +95,6 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
     async def reconfigured(params: lsp.DidChangeConfigurationParams) -> None:
         await _told(configuration.change_configuration(session, params))
 
-    def progress_cancelled(params: lsp.WorkDoneProgressCancelParams) -> None:
-        progress.cancel_progress(session, params)
-
     def folders_changed(params: lsp.DidChangeWorkspaceFoldersParams) -> None:
         server.read_roots()
 
@@ -116,7 +113,6 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
         (lsp.TEXT_DOCUMENT_CODE_ACTION, actions, options),
         (lsp.CODE_ACTION_RESOLVE, resolved, None),
         (lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, reconfigured, None),
-        (lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL, progress_cancelled, None),
         (lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, folders_changed, None),
         (lsp.SHUTDOWN, shut_down, None),
     ]
@@ -124,12 +120,12 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
         server.feature(method, feature_options)(handler)
     server.command(code_actions.SUGGEST_COMMAND)(suggest)
     server.command(code_actions.APPLY_COMMAND)(apply)
-    _keep_documents(server)
+    _replace_built_in(server)
     return server
 
 
-def _keep_documents(server: NamewrightServer) -> None:
-    """Put our documents in the place of pygls's, which form feeds and stray edits corrupt."""
+def _replace_built_in(server: NamewrightServer) -> None:
+    """Keep documents ourselves: form feeds and stray edits corrupt pygls's. Progress likewise."""
     session = server.session
     features: dict[str, Callable[[Any], None]] = {
         lsp.TEXT_DOCUMENT_DID_OPEN: lambda one: sync.open_document(session, one.text_document),
@@ -142,6 +138,7 @@ def _keep_documents(server: NamewrightServer) -> None:
         lsp.NOTEBOOK_DOCUMENT_DID_OPEN: lambda one: sync.open_notebook(session, one),
         lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: lambda one: sync.change_notebook(session, one),
         lsp.NOTEBOOK_DOCUMENT_DID_CLOSE: lambda one: sync.close_notebook(session, one),
+        lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL: lambda one: progress.cancel_progress(session, one),
     }
     manager = cast(Any, server.protocol.fm)
     for method, handler in features.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from server.errors import NamewrightError
 from server.features.targets import ContentModified, Target, snapshot_of
 from server.line_index import LineIndex
 from server.locations import project_around, uri_of
-from server.refactoring.edits import RenamePlan, TextEdit
+from server.refactoring.plan import RenamePlan, TextEdit
 from server.session import Session
 
 _BOM = b"\xef\xbb\xbf"
-_DOUBTFUL = "doubtful"
+# All certain edits carry it when something speaks against the rename as a whole.
+_CERTAIN = "certain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,16 @@ def _plan(
     roots: tuple[Path, ...], snapshot: Snapshot, opened: Sequence[Snapshot], target: Target
 ) -> tuple[RenamePlan, dict[Path, _File]]:
     # Imported on the worker's thread: what reads a whole project is slow to import.
+    from server.refactoring.edits import digest
     from server.refactoring.rename import Workspace, plan_rename
-    from server.refactoring.source_text import to_utf8
+    from server.refactoring.source_text import from_utf8, to_utf8
 
     here = _path_of(snapshot)
     roots = _roots_for(here, roots, on_disk=snapshot.path is not None)
     by_path = {_path_of(one): one for one in opened}
     inside = {
-        path: one.source
+        # The planner reads bytes as Python would: in the encoding that the text itself declares.
+        path: from_utf8(one.source, one.source)
         for path, one in by_path.items()
         if any(path.is_relative_to(root) for root in roots)
     }
@@ -69,11 +73,21 @@ def _plan(
         if one is not None:
             files[path] = _File(one.uri, one.version, one.lines, 0)
             continue
-        source = to_utf8(path.read_bytes())
+        data = _read(path)
+        if digest(data) != plan.digests.get(path):
+            raise ContentModified(f"{path.name} changed meanwhile; ask for names again")
+        source = to_utf8(data)
         # Editors do not count a byte-order mark as text.
         shift = len(_BOM) if source.startswith(_BOM) else 0
         files[path] = _File(uri_of(path), None, LineIndex(source[shift:]), shift)
     return plan, files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NamewrightError(f"{path} cannot be read ({error.strerror})") from error
 
 
 def _roots_for(path: Path, roots: tuple[Path, ...], *, on_disk: bool) -> tuple[Path, ...]:
@@ -88,11 +102,18 @@ def _path_of(snapshot: Snapshot) -> Path:
     """The path of an open file; one of its own for a buffer or cell that is not on disk."""
     if snapshot.path is not None:
         return snapshot.path
-    return Path("/", "namewright-unsaved", f"{abs(hash(snapshot.uri))}.py")
+    name = hashlib.blake2b(snapshot.uri.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return Path("/", "namewright-unsaved", f"{name}.py")
 
 
 def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> lsp.WorkspaceEdit:
     asks = session.profile.change_annotations and session.settings.rename_doubtful == "ask"
+    warnings = _warnings(plan)
+    if warnings and not asks:
+        text = f"Before you keep this rename: {'; '.join(warnings)}"
+        session.client.notify(
+            lsp.WINDOW_LOG_MESSAGE, lsp.LogMessageParams(lsp.MessageType.Warning, text)
+        )
     chosen = {
         files[path]: [edit for edit in edits if edit.certain or asks]
         for path, edits in plan.edits.items()
@@ -105,12 +126,13 @@ def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> ls
                 if edits
             }
         )
-    annotations = _annotations(plan) if asks else {}
+    annotations = _annotations(plan, warnings) if asks else {}
+    certain = _CERTAIN if _CERTAIN in annotations else None
     return lsp.WorkspaceEdit(
         document_changes=[
             lsp.TextDocumentEdit(
                 lsp.OptionalVersionedTextDocumentIdentifier(uri=file.uri, version=file.version),
-                [_annotated(session, file, edit) for edit in edits],
+                [_annotated(session, file, edit, certain) for edit in edits],
             )
             for file, edits in chosen.items()
             if edits
@@ -119,30 +141,47 @@ def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> ls
     )
 
 
-def _annotations(plan: RenamePlan) -> dict[str, lsp.ChangeAnnotation]:
+def _warnings(plan: RenamePlan) -> list[str]:
+    """Reasons to doubt the rename as a whole: those that no doubtful edit carries."""
+    carried = {edit.reason for edits in plan.edits.values() for edit in edits if not edit.certain}
+    reasons = [
+        f"{finding.reason} ({finding.path.name}:{finding.line})"
+        for finding in plan.findings
+        if finding.severity == "confirm" and finding.reason not in carried
+    ]
+    return list(dict.fromkeys(reasons))
+
+
+def _annotations(
+    plan: RenamePlan, warnings: Sequence[str]
+) -> dict[lsp.ChangeAnnotationIdentifier, lsp.ChangeAnnotation]:
     """One annotation for each reason to doubt, so that a preview groups edits by it."""
     reasons = {edit.reason for edits in plan.edits.values() for edit in edits if not edit.certain}
-    return {
-        _annotation_id(reason): lsp.ChangeAnnotation(
+    found = {
+        _doubtful(reason): lsp.ChangeAnnotation(
             label=reason or "Perhaps the same name", needs_confirmation=True, description=reason
         )
         for reason in sorted(reasons)
     }
+    if warnings:
+        found[_CERTAIN] = lsp.ChangeAnnotation(
+            label="Please check", needs_confirmation=True, description="; ".join(warnings)
+        )
+    return found
 
 
-def _annotation_id(reason: str) -> str:
-    return f"{_DOUBTFUL}: {reason}" if reason else _DOUBTFUL
+def _doubtful(reason: str) -> str:
+    return f"doubtful: {reason}"
 
 
 def _annotated(
-    session: Session, file: _File, edit: TextEdit
+    session: Session, file: _File, edit: TextEdit, certain: str | None
 ) -> lsp.TextEdit | lsp.AnnotatedTextEdit:
     plain = _text_edit(session, file, edit)
-    if edit.certain:
+    annotation = certain if edit.certain else _doubtful(edit.reason)
+    if annotation is None:
         return plain
-    return lsp.AnnotatedTextEdit(
-        annotation_id=_annotation_id(edit.reason), range=plain.range, new_text=plain.new_text
-    )
+    return lsp.AnnotatedTextEdit(annotation, plain.range, plain.new_text)
 
 
 def _text_edit(session: Session, file: _File, edit: TextEdit) -> lsp.TextEdit:
