@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from server.refactoring.family import Family
 from server.refactoring.hooks import Hook
+from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.plan import Finding
 from server.refactoring.values import ClassValue, FunctionValue
@@ -21,6 +23,8 @@ _BY_VARIABLE = re.compile(rb"(?:getattr|__getattribute__)\(\s*self\s*,\s*[A-Za-z
 _RECEIVER = re.compile(rb"getattr\(\s*([A-Za-z_]\w*)")
 _LOOKUPS = {b"getattr", b"globals", b"__dict__", b"vars", b"dir", b"getmembers"}
 _WINDOW = 300
+_Computed = tuple[re.Pattern[bytes], bytes, int]  # how it is built, constant part, where
+_KNOWN: WeakKeyDictionary[SourceFile, tuple[_Computed, ...]] = WeakKeyDictionary()
 
 
 def computed_in_classes(
@@ -65,15 +69,27 @@ def computed_in_project(
     for file in inference.index.files():
         if not file.is_python or not file.words & _LOOKUPS:
             continue
-        for pattern in (_PREFIX, _SUFFIX, _FILTER):
-            for found in pattern.finditer(file.data):
-                window = file.data[max(0, found.start() - _WINDOW) : found.start() + _WINDOW]
-                if _matches(pattern, function, found.group(1)) and _reaches(window, family):
-                    text = found.group(1).decode("utf-8", "replace")
-                    reason = f"code looks names like {text} up and may mean this function"
-                    line = file.line_of(found.start())
-                    yield Finding("confirm", reason, file.path, line)
-                    break
+        for pattern, part, start in _computed_in(file):
+            if not _matches(pattern, function, part):
+                continue
+            window = file.data[max(0, start - _WINDOW) : start + _WINDOW]
+            if _reaches(window, family):
+                text = part.decode("utf-8", "replace")
+                reason = f"code looks names like {text} up and may mean this function"
+                yield Finding("confirm", reason, file.path, file.line_of(start))
+                break
+
+
+def _computed_in(file: SourceFile) -> tuple[_Computed, ...]:
+    known = _KNOWN.get(file)
+    if known is None:
+        known = tuple(
+            (pattern, found.group(1), found.start())
+            for pattern in (_PREFIX, _SUFFIX, _FILTER)
+            for found in pattern.finditer(file.data)
+        )
+        _KNOWN[file] = known
+    return known
 
 
 def _reaches(window: bytes, family: Family) -> bool:

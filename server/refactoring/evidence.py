@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from server.refactoring.family import Family
 from server.refactoring.index import SourceFile
@@ -18,6 +19,7 @@ from server.refactoring.values import ClassValue, FunctionValue, Place, paramete
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
 _PACKAGE_FILES = 400
+_IMPORTS: WeakKeyDictionary[SourceFile, frozenset[str]] = WeakKeyDictionary()
 _OPTIONAL = ("default_parameter", "splat_pattern")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
 
@@ -130,15 +132,8 @@ class Evidence:
 
     def _imported(self, file: SourceFile) -> int:
         """Return how many of the outside packages a file imports define the name (at most 2)."""
-        tops: set[str] = set()
-        for origin, listed in _IMPORT.findall(file.data):
-            for one in (origin or listed).split(b","):
-                words = one.split()
-                if words and not words[0].startswith(b"."):
-                    tops.add(words[0].decode("utf-8", "replace"))
-        outside = {
-            one for one in tops if one.partition(".")[0] not in self._inference.index.modules
-        }
+        modules = self._inference.index.modules
+        outside = {one for one in _imports(file) if one.partition(".")[0] not in modules}
         return min(sum(self._defines(one) for one in outside), 2)
 
     def _is_near(self, file: SourceFile) -> bool:
@@ -207,6 +202,20 @@ class Evidence:
             sum(graph.member(one, name) is not None for name in used) for one in list(classes)[:20]
         )
         return 0.15 + 2.0 * best / len(used)
+
+
+def _imports(file: SourceFile) -> frozenset[str]:
+    """Return the dotted names of the modules that a file imports absolutely."""
+    known = _IMPORTS.get(file)
+    if known is None:
+        found: set[str] = set()
+        for origin, listed in _IMPORT.findall(file.data):
+            for one in (origin or listed).split(b","):
+                words = one.split()
+                if words and not words[0].startswith(b"."):
+                    found.add(words[0].decode("utf-8", "replace"))
+        known = _IMPORTS[file] = frozenset(found)
+    return known
 
 
 def _shape(function: FunctionValue) -> tuple[int, bool]:

@@ -26,24 +26,27 @@ class _Rule:
 
 def project_files(root: Path) -> Iterator[tuple[Path, int, int]]:
     """Yield (path, modification time in ns, size) of the project's Python and text files."""
-    yield from _walk(root, root, _rules(root, ".git/info/exclude", root))
+    yield from _walk(str(root), "", _rules(root / ".git/info/exclude", ""))
 
 
-def _walk(folder: Path, root: Path, rules: list[_Rule]) -> Iterator[tuple[Path, int, int]]:
-    rules = rules + _rules(folder, ".gitignore", root)
+def _walk(folder: str, base: str, rules: list[_Rule]) -> Iterator[tuple[Path, int, int]]:
+    """Walk a folder; `base` is its path below the root, with a slash at its end."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
-    if any(entry.name == "pyvenv.cfg" for entry in entries):
+    names = {entry.name for entry in entries}
+    if "pyvenv.cfg" in names:
         return
+    if ".gitignore" in names:
+        rules = rules + _rules(Path(folder, ".gitignore"), base)
     for entry in entries:
-        relative = os.path.relpath(entry.path, root).replace(os.sep, "/")
+        relative = base + entry.name
         try:
             if entry.is_dir(follow_symlinks=False):
                 hidden = entry.name.startswith(".") or entry.name in _NEVER
                 if not hidden and not _ignored(relative, rules, is_folder=True):
-                    yield from _walk(Path(entry.path), root, rules)
+                    yield from _walk(entry.path, relative + "/", rules)
             elif entry.name.startswith("."):
                 continue
             elif entry.name.endswith(PYTHON_SUFFIXES + TEXT_SUFFIXES) and entry.is_file():
@@ -61,13 +64,12 @@ def _ignored(relative: str, rules: list[_Rule], *, is_folder: bool) -> bool:
     return False
 
 
-def _rules(folder: Path, name: str, root: Path) -> list[_Rule]:
+def _rules(path: Path, base: str) -> list[_Rule]:
     try:
-        lines = (folder / name).read_text("utf-8", errors="replace").splitlines()
+        lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    base = os.path.relpath(folder, root).replace(os.sep, "/")
-    prefix = "" if base == "." else re.escape(base) + "/"
+    prefix = re.escape(base)
     return [_rule(line.rstrip(), prefix) for line in lines if line.strip() and line[0] != "#"]
 
 

@@ -19,7 +19,7 @@ from server.refactoring.plan import RenameError
 from server.refactoring.source_text import to_utf8
 from server.refactoring.syntax import NameTable, all_words, name_table
 
-_PARSED_BYTES = 8_000_000
+_PARSED_BYTES = 5_000_000
 
 
 class SourceFile:
