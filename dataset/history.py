@@ -1,0 +1,124 @@
+"""Walks the history of a git repository and yields the changes in which definitions come and go."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from dataset.errors import DatasetError
+from dataset.sources.git import command, environment
+
+_DEFINITION = re.compile(rb"[-+][ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
+_INDEX = re.compile(rb"index ([0-9a-f]+)\.\.([0-9a-f]+)")
+_COMMIT = b"\0commit "
+
+
+@dataclass(slots=True)
+class FileChange:
+    """One file of a commit, before and after; names are those whose `def` lines changed."""
+
+    path: str
+    old_blob: str = ""
+    new_blob: str = ""
+    removed: set[str] = field(default_factory=set[str])
+    added: set[str] = field(default_factory=set[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A commit (not a merge) and the Python files in which definitions changed."""
+
+    commit: str
+    date: str
+    files: tuple[FileChange, ...]
+
+    @property
+    def loses_and_gains(self) -> bool:
+        """Whether some name goes and another comes: only then can there be a rename."""
+        removed = {name for file in self.files for name in file.removed}
+        added = {name for file in self.files for name in file.added}
+        return bool(removed - added) and bool(added - removed)
+
+
+def changes(git_dir: Path, commit: str) -> Iterator[Change]:
+    """All changes up to a commit, oldest first; raises DatasetError where it cannot be read."""
+    arguments = command(
+        git_dir,
+        *("log", "--no-merges", "--reverse", "--topo-order", "-M", "-p", "-U0", "--full-index"),
+        *("--no-color", "--no-ext-diff", "--no-textconv", "--format=%x00commit %H %cs", commit),
+        *("--", "*.py"),
+    )
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        yield from _parse(process.stdout)
+    if process.returncode:
+        raise DatasetError(f"{git_dir}: the history of {commit} cannot be read; fetch all of it")
+
+
+def _parse(lines: IO[bytes]) -> Iterator[Change]:
+    commit = date = ""
+    files: list[FileChange] = []
+    file: FileChange | None = None
+    in_hunk = False
+    for line in lines:
+        if line.startswith(_COMMIT):
+            if files:
+                yield Change(commit, date, tuple(f for f in files if f.removed or f.added))
+            _, commit, date = line.decode().split()
+            files, file, in_hunk = [], None, False
+        elif line.startswith(b"diff --git "):
+            file, in_hunk = FileChange(""), False
+            files.append(file)
+        elif file is None:
+            continue
+        elif line.startswith(b"@@"):
+            in_hunk = True
+        elif in_hunk:
+            match = _DEFINITION.match(line)
+            if match:
+                names = file.removed if line.startswith(b"-") else file.added
+                names.add(match.group(1).decode(errors="replace"))
+        elif line.startswith(b"index "):
+            match = _INDEX.match(line)
+            if match:
+                file.old_blob, file.new_blob = match.group(1).decode(), match.group(2).decode()
+        elif line.startswith(b"+++ b/"):
+            file.path = line[6:].rstrip(b"\t\r\n").decode(errors="replace")
+    if files:
+        yield Change(commit, date, tuple(f for f in files if f.removed or f.added))
+
+
+@contextmanager
+def blob_reader(git_dir: Path) -> Generator[Callable[[str], bytes | None]]:
+    """A function from a blob's id to its bytes, None for one that is missing."""
+    with subprocess.Popen(
+        command(git_dir, "cat-file", "--batch"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def read(blob: str) -> bytes | None:
+            if not blob.strip("0"):
+                return None
+            stdin.write(blob.encode() + b"\n")
+            stdin.flush()
+            header = stdout.readline().split()
+            if len(header) != 3:
+                return None
+            data = stdout.read(int(header[2]))
+            stdout.read(1)
+            return data
+
+        yield read
