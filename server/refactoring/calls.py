@@ -1,14 +1,12 @@
-"""What calls, assignments, parameters and containers give: the second half of `inference`."""
+"""What calls, subscripts and displays give, and what iterating over them yields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from server.refactoring.callers import parametrized, passed_values
 from server.refactoring.values import (
     NOTHING,
-    Binding,
     ClassValue,
     FunctionValue,
     InstanceValue,
@@ -17,7 +15,6 @@ from server.refactoring.values import (
     SuperValue,
     Value,
     Values,
-    place,
 )
 
 if TYPE_CHECKING:
@@ -29,12 +26,10 @@ _TAKE_ELEMENT = {"next", "min", "max"}
 _SAME_VALUE = {"copy", "deepcopy", "cast", "wraps"}
 _MAPPING_VALUES = {b"get", b"pop", b"setdefault"}
 _RETURNS = {"return_statement", "yield"}
-_MAX_SITES = 12
-_MAX_FILES = 40
 
 
 class Calls:
-    """Reads calls and assignments for one `Inference`."""
+    """Reads calls and containers for one `Inference`."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
@@ -129,57 +124,6 @@ class Calls:
             case _:
                 return NOTHING
 
-    def assigned(self, at: Place) -> Values:
-        """Return what the assignment, loop or `with` around a target gives it."""
-        infer = self._inference
-        path: list[int] = []
-        child = at
-        while len(child.chain) > 1:
-            parent = child.above()
-            match parent.kind:
-                case "assignment" | "named_expression":
-                    annotation = parent.field("type")
-                    if annotation is not None:
-                        return infer.annotated(annotation)
-                    value = parent.field("right") or parent.field("value")
-                    return NOTHING if value is None else self._unpack(infer.evaluate(value), path)
-                case "for_statement" | "for_in_clause":
-                    iterable = parent.field("right")
-                    if iterable is None:
-                        return NOTHING
-                    return self._unpack(infer.elements(infer.evaluate(iterable)), path)
-                case "as_pattern":
-                    return self._as_pattern(parent)
-                case "pattern_list" | "tuple_pattern" | "list_pattern":
-                    index = [one.id for one in parent.node.named_children].index(child.node.id)
-                    path.insert(0, index)
-                case "as_pattern_target" | "list_splat_pattern":
-                    pass
-                case _:
-                    return NOTHING
-            child = parent
-        return NOTHING
-
-    def parameter(self, one: Binding) -> Values:
-        """Return what a parameter may hold: `self`, its annotation, default, or callers' values."""
-        infer = self._inference
-        at = one.place
-        own = infer.self_value(at, at.text)
-        if own:
-            return own
-        holder = at.above()
-        annotation = holder.field("type")
-        if annotation is not None:
-            return infer.annotated(annotation)
-        around = at.nearest("function_definition", "lambda")
-        if around is None or around.kind == "lambda" or holder.kind.endswith("splat_pattern"):
-            return NOTHING
-        function = FunctionValue(around)
-        default = holder.field("value")
-        values = NOTHING if default is None else infer.evaluate(default)
-        fixture = self._union(parametrized(function, at.text)) or self._fixture(function, at)
-        return values or fixture or self._from_callers(function, at.text)
-
     def _special(self, at: Place, function: Place, given: list[Place]) -> Values | None:
         infer = self._inference
         text = function.text
@@ -193,7 +137,7 @@ class Calls:
             for one in given:
                 spec = one.field("value") if one.kind == "keyword_argument" else one
                 if spec is not None and (one is spec) == (name == "create_autospec"):
-                    return _instances(infer.evaluate(spec))
+                    return instances_of(infer.evaluate(spec))
             return NOTHING
         if not given:
             return self._mapping_view(function, name)
@@ -212,7 +156,7 @@ class Calls:
             if all(_is_outside(one) for one in known):
                 return infer.evaluate(given[-1 if name == "cast" else 0]) if known else None
         if name == "__new__":
-            return _instances(infer.evaluate(given[0]))
+            return instances_of(infer.evaluate(given[0]))
         receiver = function.field("object")
         if receiver is not None and text.rpartition(b".")[2] in _MAPPING_VALUES:
             values = {
@@ -285,7 +229,7 @@ class Calls:
             values = infer.annotated(annotation)
         else:
             body = function.definition.field("body")
-            found = [] if body is None or function.definition.file.outside else _results(body)
+            found = [] if body is None or function.definition.file.outside else results(body)
             values = self._union(one for one, _ in found)
             if any(is_yield for _, is_yield in found):
                 values = infer.builtin("list", values)
@@ -302,61 +246,6 @@ class Calls:
             InstanceValue(actual) if one == InstanceValue(mine) else one for one in values
         )
 
-    def _as_pattern(self, pattern: Place) -> Values:
-        infer = self._inference
-        value = next(pattern.children(), None)
-        if value is None:
-            return NOTHING
-        values = infer.evaluate(value)
-        around = pattern.nearest("except_clause", "with_statement", "case_clause")
-        if around is not None and around.kind == "except_clause":
-            return _instances(values)
-        entered: set[Value] = set()
-        for one in values:
-            if isinstance(one, InstanceValue) and one.items:
-                entered |= one.items[0]  # a generator under @contextmanager
-                continue
-            methods = infer.attribute(frozenset({one}), b"__enter__")
-            results = {v for m in methods if isinstance(m, FunctionValue) for v in self.returned(m)}
-            entered |= results or {one}
-        return frozenset(entered)
-
-    def _unpack(self, values: Values, path: list[int]) -> Values:
-        for index in path:
-            found: set[Value] = set()
-            for one in values:
-                if isinstance(one, InstanceValue) and one.items:
-                    is_tuple = one.of.name == "tuple" and index < len(one.items)
-                    found |= one.items[index if is_tuple else 0]
-            values = frozenset(found)
-        return values
-
-    def _fixture(self, function: FunctionValue, at: Place) -> Values:
-        """Return what the pytest fixture of the parameter's name gives, if there is one."""
-        is_test = function.name.startswith(b"test") or _is_fixture(function)
-        if not is_test or function.definition.file.outside:
-            return NOTHING
-        found: set[Value] = set()
-        for file in self._inference.index.files_with(at.text):
-            near = file.path == at.path or file.path.name == "conftest.py"
-            if not near or not file.is_python:
-                continue
-            for mention in file.table(at.text).mentions:
-                if mention.role == "def":
-                    fixture = FunctionValue(place(file, mention.chain[:-1]))
-                    if _is_fixture(fixture):
-                        values = self.returned(fixture)
-                        body = fixture.definition.field("body")
-                        yields = body is not None and any(y for _, y in _results(body))
-                        found |= self.elements(values) if yields else values
-        return frozenset(found)
-
-    def _from_callers(self, function: FunctionValue, name: bytes) -> Values:
-        """Return what the project's own calls pass for the parameter."""
-        if function.definition.file.outside:
-            return NOTHING
-        return self._union(passed_values(self._inference, function, name, _MAX_SITES, _MAX_FILES))
-
     def _union(self, places: Iterable[Place]) -> Values:
         found: set[Value] = set()
         for one in places:
@@ -368,7 +257,8 @@ def _is_outside(value: Value) -> bool:
     return isinstance(value, FunctionValue) and value.definition.file.outside
 
 
-def _instances(values: Values) -> Values:
+def instances_of(values: Values) -> Values:
+    """Return the instances of the classes among the values, those in a tuple too."""
     found: set[Value] = set()
     for one in values:
         if isinstance(one, ClassValue):
@@ -383,11 +273,7 @@ def _instances(values: Values) -> Values:
     return frozenset(found)
 
 
-def _is_fixture(function: FunctionValue) -> bool:
-    return b"fixture" in function.decorator_names()
-
-
-def _results(body: Place) -> list[tuple[Place, bool]]:
+def results(body: Place) -> list[tuple[Place, bool]]:
     """Return the expressions a function returns or yields (True), inner functions left out."""
     found: list[tuple[Place, bool]] = []
     waiting = [body]

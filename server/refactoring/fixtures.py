@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from server.refactoring.family import Family
 from server.refactoring.index import SourceFile
-from server.refactoring.inference import Inference
 from server.refactoring.syntax import Mention
 from server.refactoring.values import FunctionValue, place
+
+if TYPE_CHECKING:
+    from server.refactoring.family import Family
+    from server.refactoring.inference import Inference
 
 
 def is_fixture(function: FunctionValue) -> bool:

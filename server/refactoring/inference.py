@@ -13,6 +13,7 @@ from server.refactoring.classes import Classes, method_of_self
 from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.lookup import Lookup, definition_of
 from server.refactoring.syntax import MODULE, Scope
+from server.refactoring.targets import RAISED, Targets
 from server.refactoring.values import (
     NOTHING,
     Binding,
@@ -52,6 +53,7 @@ class Inference:
         self.classes = Classes(index, self.evaluate)
         self._annotations = Annotations(self)
         self._calls = Calls(self)
+        self._targets = Targets(self)
         self._memo: dict[Place, Values] = {}
         self._active: set[Place] = set()
         self._steps = steps
@@ -199,11 +201,11 @@ class Inference:
             case "import":
                 return self._imported(one)
             case "parameter":
-                return self._calls.parameter(one)
+                return self._targets.parameter(one)
             case "attribute":
-                return self._calls.assigned(at.above())
+                return self._targets.assigned(at.above())
             case _:
-                return self._calls.assigned(at)
+                return self._targets.assigned(at)
 
     def _decorated(self, function: FunctionValue) -> Values:
         """Return the function, and the instances of the project's classes that wrap it."""
@@ -243,6 +245,9 @@ class Inference:
             return frozenset({OutsideValue(f"{value.dotted}.{name.decode('utf-8', 'replace')}")})
         if isinstance(value, FunctionValue):
             return NOTHING
+        if name in {b"value", b"exception"} and isinstance(value, InstanceValue):
+            if value.items and value.of.name == RAISED:
+                return value.items[0]
         if name == b"__class__" and isinstance(value, InstanceValue):
             return frozenset({value.of})
         owner = value if isinstance(value, ClassValue) else value.of

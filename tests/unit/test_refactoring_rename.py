@@ -88,6 +88,19 @@ CERTAIN: dict[str, Project] = {
         "def f(x):\n    if isinstance(x, A):\n        x.«old»()\n    if isinstance(x, B):\n"
         "        x.old()\n    return isinstance(x, A) and x.«old»\n",
     },
+    "errors that a test expects": {
+        "a.py": "class Oops(Exception):\n    def «old»(self): ...\n",
+        "test_a.py": "import pytest\nfrom a import Oops\ndef test_x():\n"
+        "    with pytest.raises(Oops) as caught:\n        pass\n    caught.value.«old»()\n",
+    },
+    "parametrized tests": {
+        "a.py": "class A:\n    def «old»(self): ...\nclass B:\n    def old(self): ...\n",
+        "test_a.py": "import pytest\nfrom a import A, B\n"
+        "@pytest.mark.parametrize('one', [A(), pytest.param(A(), id='x')])\n"
+        "def test_a(one):\n    one.«old»()\n"
+        "@pytest.mark.parametrize(('one', 'n'), [(B(), 1)])\n"
+        "def test_b(one, n):\n    one.old()\n",
+    },
     "wrapped by a decorator that is a class": {
         "a.py": "class Wrap:\n    def __init__(self, f): ...\n    def «old»(self): ...\n"
         "@Wrap\ndef g(): ...\ng.«old»()\n",
