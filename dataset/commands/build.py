@@ -1,6 +1,6 @@
 """`python -m dataset build`: any source to a corpus folder.
 
-python -m dataset build --source git --path . --out corpus/mine
+python -m dataset build --source git --path .
 python -m dataset build --config dataset/recipes/manifest.yaml
 python -m dataset build --source codesearchnet --out corpus/csn
 """
@@ -45,11 +45,12 @@ class Options:
     against       evaluation rows (JSON Lines) to keep out
     near          leave out near-duplicates, too
     ascii_names   leave out names beyond ASCII
+    out           folder to write
     engine        processes, local, slurm or ray; the last three are datatrove's
     engine_options  for the constructor of datatrove's executor
     """
 
-    out: str
+    out: str = "corpus"
     source: str = "git"
     path: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--near", action="store_const", const=True, help="no near-duplicates")
     parser.add_argument("--ascii-names", action="store_const", const=True)
-    parser.add_argument("--out", help="folder to write")
+    parser.add_argument("--out", help="folder to write (corpus)")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--engine", choices=ENGINES)
     parser.add_argument("--validation", type=float, help="share of the repositories")
@@ -120,4 +121,7 @@ def main(arguments: argparse.Namespace) -> int:
     with PartProgress(len(units), Console(stderr=True)) as progress:
         stats = build(plan, progress.note)
     print(json.dumps(stats["counts"], indent=1, sort_keys=True))
+    print(
+        f"dataset: written to {out}; `python -m dataset stats {out}` describes it", file=sys.stderr
+    )
     return 0

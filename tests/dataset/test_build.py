@@ -206,7 +206,7 @@ def test_bad_input_is_one_line(
         ("- out", "a recipe is a mapping"),
         ("out: o\nworker: 3", "worker is not a field"),
         ("out: o\nworkers: many", "workers must be a int"),
-        ("source: git", "out is missing"),
+        ("source: git", "nothing to read"),
         ("out: o\nsource: svn", "source 'svn' is unknown"),
         ("out: o\npath: .\nengine: cloud", "engine 'cloud' is unknown"),
     ],
