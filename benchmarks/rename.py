@@ -27,7 +27,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+# This folder comes last: its `dataset.py` must not stand in for the package of that name.
+sys.path[:] = [str(HERE.parent), *(one for one in sys.path if one != str(HERE)), str(HERE)]
 
 from rename_engines import ENGINES, Outcome, Site  # noqa: E402
 

@@ -146,7 +146,7 @@ class Inference:
         if narrowed:
             return narrowed
         table = file.table(name)
-        scope = table.scope_of(at.scopes())
+        scope = table.scope_of(at.scopes(), at.start)
         found = table.bindings.get(scope, ())
         if not found and scope == MODULE:
             return self._unbound(file, name)

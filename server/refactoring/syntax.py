@@ -73,8 +73,12 @@ class NameTable:
     declared_global: frozenset[Scope]
     declared_nonlocal: frozenset[Scope]
 
-    def scope_of(self, scopes: tuple[Scope, ...]) -> Scope:
-        """Return the scope in which the name has its meaning for code inside `scopes`."""
+    def scope_of(self, scopes: tuple[Scope, ...], position: int | None = None) -> Scope:
+        """Return the scope in which the name has its meaning for code inside `scopes`.
+
+        With the `position` of a use, a class body gives it no meaning before it binds the name:
+        `name = staticmethod(name)` reads the outer one.
+        """
         innermost = scopes[-1]
         for scope in reversed(scopes):
             if scope in self.declared_global:
@@ -82,8 +86,22 @@ class NameTable:
             if scope.kind == "class" and scope != innermost:
                 continue
             if scope in self.bindings and scope not in self.declared_nonlocal:
+                if scope.kind == "class" and position is not None:
+                    first = min(_bound_from(one) for one in self.bindings[scope])
+                    if position < first:
+                        continue
                 return scope
         return MODULE
+
+
+def _bound_from(mention: Mention) -> int:
+    """Return the offset from which a binding holds: the end of its assignment."""
+    for node in reversed(mention.chain):
+        if node.type in {"assignment", "augmented_assignment"}:
+            return node.end_byte
+        if node.type in {"block", "function_definition", "class_definition"}:
+            break
+    return mention.start
 
 
 def word_places(data: bytes, word: bytes) -> Iterator[int]:

@@ -101,6 +101,9 @@ CERTAIN: dict[str, Project] = {
         "@pytest.mark.parametrize(('one', 'n'), [(B(), 1)])\n"
         "def test_b(one, n):\n    one.old()\n",
     },
+    "a class attribute made from the function": {
+        "a.py": "def «old»(): ...\nclass A:\n    old = staticmethod(«old»)\nA.old()\nA().old()\n",
+    },
     "wrapped by a decorator that is a class": {
         "a.py": "class Wrap:\n    def __init__(self, f): ...\n    def «old»(self): ...\n"
         "@Wrap\ndef g(): ...\ng.«old»()\n",
