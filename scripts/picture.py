@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,8 @@ def main() -> None:
         console.print()
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     svg = console.export_svg(title="namewright", unique_id="namewright")
+    # The reader's own monospace font will do: a picture must not fetch anything.
+    svg = re.sub(r"\s*@font-face\s*\{[^}]*\}", "", svg)
     FIGURE.write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", "utf-8")
     print(f"wrote {FIGURE.relative_to(ROOT)}")
 
