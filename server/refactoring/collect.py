@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from server.refactoring.evidence import Evidence
+from collections import Counter
+from pathlib import Path
+
+from server.refactoring.evidence import Evidence, Typed
 from server.refactoring.family import (
     Family,
     definers,
@@ -36,6 +39,7 @@ class Collector:
         self._family = family
         self._is_fixture = is_fixture
         self._unknown: list[tuple[SourceFile, Mention, Place | None, SourceFile, int]] = []
+        self._typed: dict[tuple[Path, int], str] = {}
         self._files = inference.index.files_with(family.name)
         self._ledger = Ledger(family.name, new_name)
 
@@ -82,6 +86,7 @@ class Collector:
                 verdict = self._mangled_verdict(file, mention)
             else:
                 verdict = receiver_verdict(inference, family, inference.evaluate(receiver))
+            self._typed[home.path, offset] = _party(verdict)
             if verdict.kind == "unknown":
                 self._unknown.append((file, mention, receiver, home, offset))
             elif verdict.kind == "foreign":
@@ -158,7 +163,9 @@ class Collector:
         """Return the weights for receivers that nobody can type."""
         everyone = definers(self._inference, self._family.name)
         rivals = {one: None for one in everyone if one not in self._family.classes}
-        return Evidence(self._inference, self._family, rivals)
+        counted = Counter(self._typed.values())
+        typed = Typed(counted["ours"], counted["theirs"], counted["elsewhere"])
+        return Evidence(self._inference, self._family, rivals, typed)
 
     def _ducks(self) -> dict[ClassValue, Place]:
         """Return classes that share no base with the family but play the same part at some use."""
@@ -184,6 +191,12 @@ class Collector:
             self._ledger.decide(home, offset, probability, reason)
             if home is file and probability >= DOUBTFUL:
                 self._ledger.remember(file, mention)
+
+
+def _party(verdict: Verdict) -> str:
+    if verdict.kind in {"ours", "mixed", "unknown"}:
+        return "ours" if verdict.kind == "ours" else ""
+    return "theirs" if verdict.rivals else "elsewhere"
 
 
 def _short(text: str) -> str:

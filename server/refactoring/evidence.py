@@ -6,7 +6,9 @@ imports, how the call looks, and what the receiver is called.
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -24,15 +26,29 @@ _OPTIONAL = ("default_parameter", "splat_pattern")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How many uses with a known receiver mean the family, its rivals, or something outside."""
+
+    ours: int = 0
+    theirs: int = 0
+    elsewhere: int = 0
+
+
 class Evidence:
     """Gives probabilities for one family; what it learns of imports it keeps for the plan."""
 
     def __init__(
-        self, inference: Inference, family: Family, rivals: dict[ClassValue, None]
+        self,
+        inference: Inference,
+        family: Family,
+        rivals: dict[ClassValue, None],
+        typed: Typed,
     ) -> None:
         self._inference = inference
         self._family = family
         self._rivals = rivals
+        self._typed = typed
         self._outside: dict[str, bool] = {}
         self._builtin = self._defines("builtins")
         self._module_rivals = self._modules_with_name()
@@ -48,6 +64,10 @@ class Evidence:
             ours = 0.6
         elsewhere = _BUILTIN_WEIGHT if self._builtin else 0.0
         elsewhere += _IMPORTED_WEIGHT * self._imported(file)
+        # What the typed uses of the project mostly mean, the others mostly mean too.
+        ours *= math.sqrt(1 + self._typed.ours)
+        theirs *= math.sqrt(1 + self._typed.theirs)
+        elsewhere *= math.sqrt(1 + self._typed.elsewhere)
         ours *= self._fits_call(file, mention)
         if self._is_near(file):
             ours *= 2

@@ -9,7 +9,7 @@ from server.refactoring.index import SourceFile
 from server.refactoring.plan import Finding, Severity, TextEdit
 from server.refactoring.syntax import Mention
 
-CERTAIN, DOUBTFUL = 0.8, 0.4
+CERTAIN, DOUBTFUL = 0.8, 0.3
 _IF_CONFIRMED = 0.7
 
 
