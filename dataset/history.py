@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from dataset.errors import DatasetError
-from dataset.sources.git import command, environment
+from dataset.sources.git import command, environment, git
 
 _DEFINITION = re.compile(rb"[-+][ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
 _INDEX = re.compile(rb"index ([0-9a-f]+)\.\.([0-9a-f]+)")
 _COMMIT = b"\0commit "
+_LOG = (
+    *("log", "--stdin", "--no-walk=unsorted", "-M", "-p", "-U0", "--full-index", "--no-color"),
+    *("--no-ext-diff", "--no-textconv", "--format=%x00commit %H %cs", "--", "*.py"),
+)
 
 
 @dataclass(slots=True)
@@ -45,21 +50,37 @@ class Change:
         return bool(removed - added) and bool(added - removed)
 
 
-def changes(git_dir: Path, commit: str) -> Iterator[Change]:
-    """All changes up to a commit, oldest first; raises DatasetError where it cannot be read."""
-    arguments = command(
-        git_dir,
-        *("log", "--no-merges", "--reverse", "--topo-order", "-M", "-p", "-U0", "--full-index"),
-        *("--no-color", "--no-ext-diff", "--no-textconv", "--format=%x00commit %H %cs", commit),
-        *("--", "*.py"),
+def changes(git_dir: Path, commit: str, lost: Counter[str]) -> Iterator[Change]:
+    """All changes up to a commit, oldest first; raises DatasetError where it cannot be read.
+
+    Git stops at the first file that a partial copy lacks. The reading goes on after that commit,
+    which `lost` counts.
+    """
+    listing = git(
+        git_dir, "rev-list", "--no-merges", "--reverse", "--topo-order", commit, "--", "*.py"
     )
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
-    ) as process:
-        assert process.stdout is not None
-        yield from _parse(process.stdout)
-    if process.returncode:
-        raise DatasetError(f"{git_dir}: the history of {commit} cannot be read; fetch all of it")
+    commits = listing.decode().split()
+    start = 0
+    while start < len(commits):
+        seen = ""
+        with tempfile.TemporaryFile() as waiting:
+            waiting.write("\n".join(commits[start:]).encode())
+            waiting.seek(0)
+            with subprocess.Popen(
+                command(git_dir, *_LOG),
+                stdin=waiting,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(),
+            ) as process:
+                assert process.stdout is not None
+                for change in _parse(process.stdout):
+                    seen = change.commit
+                    yield change
+        if not process.returncode:
+            return
+        lost["commits with files missing in the repository"] += 1
+        start = commits.index(seen, start) + 1 if seen else start + 1
 
 
 def _parse(lines: IO[bytes]) -> Iterator[Change]:
@@ -69,7 +90,7 @@ def _parse(lines: IO[bytes]) -> Iterator[Change]:
     in_hunk = False
     for line in lines:
         if line.startswith(_COMMIT):
-            if files:
+            if commit:
                 yield Change(commit, date, tuple(f for f in files if f.removed or f.added))
             _, commit, date = line.decode().split()
             files, file, in_hunk = [], None, False
@@ -91,7 +112,7 @@ def _parse(lines: IO[bytes]) -> Iterator[Change]:
                 file.old_blob, file.new_blob = match.group(1).decode(), match.group(2).decode()
         elif line.startswith(b"+++ b/"):
             file.path = line[6:].rstrip(b"\t\r\n").decode(errors="replace")
-    if files:
+    if commit:
         yield Change(commit, date, tuple(f for f in files if f.removed or f.added))
 
 

@@ -107,7 +107,7 @@ def _walk(histories: Sequence[History], rank: int) -> None:
     lines: list[str] = []
     try:
         with blob_reader(repository.git_dir) as read:
-            stream = changes(repository.git_dir, repository.commit)
+            stream = changes(repository.git_dir, repository.commit, counts)
             for pair in find_pairs(stream, read, repository.name, repository.licence, counts):
                 lines.append(json.dumps(pair, ensure_ascii=False))
     except DatasetError as error:

@@ -187,3 +187,18 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "not a git repository" in capsys.readouterr().err
     assert main(["pairs", "--out", out]) == 2
     assert "nothing to read" in capsys.readouterr().err
+
+
+def test_goes_on_after_a_file_that_a_partial_copy_lacks(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    commit(repository, {"a.py": body("load")})
+    commit(repository, {"a.py": body("fetch")})
+    commit(repository, {"b.py": body("count", OTHER)})
+    blob = git(repository, "rev-parse", "HEAD:b.py")
+    commit(repository, {"b.py": "X = 1\n"})
+    commit(repository, {"a.py": body("read_rows")})
+    (repository / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    out = tmp_path / "pairs.jsonl"
+    assert main(["pairs", "--repo", str(repository), "--out", str(out), "--workers", "1"]) == 0
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [pair["chosen"] for pair in found] == ["fetch", "read_rows"]
