@@ -87,8 +87,9 @@ class NameTable:
                 continue
             if scope in self.bindings and scope not in self.declared_nonlocal:
                 if scope.kind == "class" and position is not None:
-                    first = min(_bound_from(one) for one in self.bindings[scope])
-                    if position < first:
+                    found = self.bindings[scope]
+                    is_use = all(one.start != position for one in found)
+                    if is_use and position < min(_bound_from(one) for one in found):
                         continue
                 return scope
         return MODULE
