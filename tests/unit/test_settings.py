@@ -1,6 +1,7 @@
 """Settings: three shapes on the wire, bad values and unknown keys told, docs that match."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +70,8 @@ def test_schema_and_table_name_every_setting() -> None:
     assert list(schema) == [f"{SECTION}.{key}" for key in options_of()]
     assert json.loads(json.dumps(schema)) == schema
     assert all(f"`{name}`" in markdown_table() for name in schema)
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8").endswith(markdown_table())
