@@ -14,6 +14,8 @@ COMMANDS = {
     "build": "build a corpus from git repositories, folders, packages, tables or the hub",
     "stats": "write a corpus's dataset card and a page of plots",
     "pairs": "find renames in git histories: two names for one question",
+    "export": "write a corpus as chats, or prompts and completions, for training",
+    "sample": "draw functions to measure on from the repositories of a manifest",
     "addresses": "resolve .../blob/sha/path#L1-L2 addresses into evaluation rows",
 }
 
