@@ -74,12 +74,13 @@ class Classes:
         return None
 
     def own(self, of: ClassValue, name: bytes) -> tuple[Binding, ...]:
-        """Return what binds `name` in the class itself: its body, or `self.name = …`."""
+        """Return what binds `name` in the class itself: its body, slots, or `self.name = …`."""
         file = of.definition.file
         table = file.table(name)
         found = [binding(file, one) for one in table.bindings.get(of.scope, ())]
         for mention in table.mentions:
-            if mention.role == "attribute" and _stores_on_self(mention.chain, of):
+            stored = mention.role == "attribute" and _stores_on_self(mention.chain, of)
+            if stored or (mention.role == "string" and is_slot(file, mention.chain, of)):
                 found.append(binding(file, mention))
         return tuple(found)
 
@@ -115,7 +116,7 @@ class Classes:
     def _compute(self, of: ClassValue) -> Lineage:
         order: list[ClassValue] = [of]
         unknown: list[Place] = []
-        for base in self.bases(of):
+        for base in (*self.bases(of), *_registered_with(of)):
             values = [one for one in self._evaluate(base) if isinstance(one, ClassValue)]
             if not values and not _is_plain_base(base):
                 unknown.append(base)
@@ -159,6 +160,27 @@ def _is_plain_base(base: Place) -> bool:
     return name in {b"object", b"Generic", b"Protocol", b"ABC", b"NamedTuple", b"TypedDict"}
 
 
+def _registered_with(of: ClassValue) -> list[Place]:
+    """Return the abstract classes that the class's own module registers it with."""
+    file = of.definition.file
+    found: list[Place] = []
+    if file.outside or b"register" not in file.words:
+        return found
+    for mention in file.table(b"register").mentions:
+        if mention.role != "attribute" or len(mention.chain) < 4:
+            continue
+        call = place(file, mention.chain[:-2])
+        receiver = place(file, mention.chain[:-1]).field("object")
+        if receiver is None:
+            continue
+        arguments = call.field("arguments") if call.kind == "call" else None
+        given = [one.text for one in arguments.children()] if arguments is not None else []
+        decorated = call.kind == "decorator" and call.above().field("definition")
+        if given == [of.name.encode()] or decorated == of.definition:
+            found.append(receiver)
+    return found
+
+
 def _alias_of(mention: Mention) -> bytes | None:
     """Return the other name that `import X as Y` or `Y = X` gives to the mentioned one."""
     chain = mention.chain
@@ -183,6 +205,15 @@ def _class_with_base(file: SourceFile, mention: Mention) -> ClassValue | None:
         if chain[depth].type in {"block", "call"}:
             return None
     return None
+
+
+def is_slot(file: SourceFile, chain: Chain, of: ClassValue) -> bool:
+    """Whether a string at the end of `chain` names an attribute in the class's `__slots__`."""
+    statement = place(file, chain).nearest("assignment", "function_definition")
+    left = None if statement is None else statement.field("left")
+    if statement is None or left is None or left.text not in {b"__slots__", b"__match_args__"}:
+        return False
+    return statement.scopes()[-1] == of.scope
 
 
 def _stores_on_self(chain: Chain, of: ClassValue) -> bool:

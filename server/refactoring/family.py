@@ -68,7 +68,7 @@ def definers(inference: Inference, name: bytes) -> dict[ClassValue, None]:
                     if owner is not None and owner.scope == scope:
                         found[owner] = None
         for mention in table.mentions:
-            if mention.role == "attribute":
+            if mention.role in {"attribute", "string"}:
                 for owner in _classes_around(file, mention):
                     if owner not in found and inference.classes.own(owner, name):
                         found[owner] = None

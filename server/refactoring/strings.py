@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from server.refactoring.classes import is_slot
 from server.refactoring.family import Family
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
@@ -70,6 +71,8 @@ def _whole(inference: Inference, family: Family, literal: Place, is_fixture: boo
     if _in_dunder_all(literal):
         ours = (literal.path, MODULE) in family.scopes
         return StringMention("name", literal, OURS if ours else OTHER, reason="listed in __all__")
+    if any(is_slot(literal.file, literal.chain, one) for one in family.classes):
+        return StringMention("name", literal, OURS, reason="listed in __slots__")
     callee, arguments, position = _callee(literal)
     if is_fixture and callee in _FIXTURE_USES:
         return StringMention("name", literal, OURS, reason="a fixture is asked for by name")

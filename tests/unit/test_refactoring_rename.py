@@ -108,6 +108,10 @@ CERTAIN: dict[str, Project] = {
         "a.py": "class Wrap:\n    def __init__(self, f): ...\n    def «old»(self): ...\n"
         "@Wrap\ndef g(): ...\ng.«old»()\n",
     },
+    "slots that implement a property": {
+        "a.py": "class A:\n    @property\n    def «old»(self): ...\n"
+        "class B(A):\n    __slots__ = ('«old»', 'other')\nclass C:\n    __slots__ = ('old',)\n",
+    },
     "an aliased class is still the base": {
         "a.py": "class A:\n    def «old»(self): ...\n",
         "b.py": "from a import A as Base\nAgain = Base\n"
@@ -220,6 +224,13 @@ REFUSED: dict[str, tuple[Project, str]] = {
     "overrides the standard library": (
         {"a.py": "import threading\nclass T(threading.Thread):\n    def «run»(self): ...\n"},
         "overrides Thread.run",
+    ),
+    "registered with an abstract class": (
+        {
+            "a.py": "from collections.abc import Mapping\nclass M:\n    def «keys»(self): ...\n"
+            "Mapping.register(M)\n"
+        },
+        "overrides Mapping.keys",
     ),
     "called by a computed name outside": (
         {"a.py": "import ast\nclass V(ast.NodeVisitor):\n    def «visit_Name»(self, n): ...\n"},
