@@ -90,12 +90,13 @@ def find_functions(source: bytes, tree: Tree | None = None) -> list[Function]:
     Blocks that a syntax error swallowed (an open bracket above them) are parsed by themselves.
     """
     root = (tree or parse(source)).root_node
-    functions = list(_functions_below(root, source, 0))
+    lines = _LineCounter(source)
+    functions = list(_functions_below(root, source, 0, lines))
     if not root.has_error:
         return functions
     found = {function.name_span.start for function in functions}
     for start, block in swallowed_blocks(source, found):
-        for function in _functions_below(parse(block).root_node, source, start):
+        for function in _functions_below(parse(block).root_node, source, start, lines):
             if function.name_span.start not in found:
                 found.add(function.name_span.start)
                 functions.append(function)
@@ -119,7 +120,9 @@ class _Scope:
     class_name: str | None
 
 
-def _functions_below(root: Node, source: bytes, base: int) -> Iterator[Function]:
+def _functions_below(
+    root: Node, source: bytes, base: int, lines: _LineCounter
+) -> Iterator[Function]:
     """Walk definitions in source order with a stack of scopes; `base` shifts block offsets."""
     captures = QueryCursor(_SCOPES).captures(root)
     decorated = {
@@ -130,7 +133,6 @@ def _functions_below(root: Node, source: bytes, base: int) -> Iterator[Function]
     definitions = [(node, True) for node in captures.get("class", ())]
     definitions += [(node, False) for node in captures.get("function", ())]
     definitions.sort(key=lambda entry: (entry[0].start_byte, -entry[0].end_byte))
-    lines = _LineCounter(source)
     stack: list[_Scope] = []
     for node, is_class in definitions:
         while stack and stack[-1].end <= node.start_byte:
@@ -148,7 +150,7 @@ def _functions_below(root: Node, source: bytes, base: int) -> Iterator[Function]
 
 
 class _LineCounter:
-    """Line numbers of ascending offsets, each part of the source counted once."""
+    """Line numbers of offsets; only the part since the last one is counted, either way."""
 
     def __init__(self, source: bytes) -> None:
         self._source = source
@@ -156,10 +158,10 @@ class _LineCounter:
         self._line = 1
 
     def at(self, offset: int) -> int:
-        if offset < self._offset:
-            self._offset, self._line = 0, 1
-        part = self._source[self._offset : offset]
-        self._line += part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
+        start, end = sorted((self._offset, offset))
+        part = self._source[start:end]
+        ends = part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
+        self._line += ends if offset > self._offset else -ends
         self._offset = offset
         return self._line
 

@@ -128,7 +128,19 @@ def test_no_function_at_a_position_outside() -> None:
     assert find_functions(b"") == []
 
 
-OPEN = "def first(a):\n    return a\n\nx = call(\n\ndef second(b):\n    return b\n\nclass C:\n    def third(self):\n        return 3\n"
+OPEN = """\
+def first(a):
+    return a
+
+x = call(
+
+def second(b):
+    return b
+
+class C:
+    def third(self):
+        return 3
+"""
 
 
 def test_open_bracket_does_not_swallow_what_follows() -> None:
@@ -157,3 +169,21 @@ def test_ten_thousand_lines() -> None:
     assert functions[-1].line == 9_998
     # A quadratic walk would take minutes; this only guards against one.
     assert time.perf_counter() - started < 20
+
+
+def test_ten_thousand_lines_below_an_open_bracket() -> None:
+    source = "x = (\n" + "".join(
+        f"def m{i}(a):\n    def n{i}(b):\n        return a + b + {i}\n    return n{i}\n"
+        for i in range(2_500)
+    )
+    started = time.perf_counter()
+    functions = find_functions(source.encode())
+    lines = source.split("\n")
+    assert len(functions) == 5_000
+    assert all(f"def {f.name}(" in lines[f.line - 1] for f in functions)
+    assert time.perf_counter() - started < 20
+
+
+def test_lines_below_an_open_bracket_end_in_any_way() -> None:
+    source = b"x = (\r\ndef a(p):\r\n    return p\r\n\rdef b(p):\n    return p\n"
+    assert [(f.name, f.line) for f in find_functions(source)] == [("a", 2), ("b", 5)]
