@@ -97,8 +97,9 @@ class Evidence:
             bound = self._inference.classes.own(rival, self._family.name)
             theirs = {
                 _shape(FunctionValue(place(one.file, one.mention.chain[:-1])))
-                for one in bound
                 if one.mention.role == "def"
+                else _PLAIN_ATTRIBUTE
+                for one in bound
             }
             if theirs & shapes and any(self._alike(one, rival) for one in mine):
                 found.append(rival)
@@ -236,6 +237,9 @@ def _imports(file: SourceFile) -> frozenset[str]:
                     found.add(words[0].decode("utf-8", "replace"))
         known = _IMPORTS[file] = frozenset(found)
     return known
+
+
+_PLAIN_ATTRIBUTE = (0, True)  # read like a property that takes nothing
 
 
 def _shape(function: FunctionValue) -> tuple[int, bool]:
