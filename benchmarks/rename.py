@@ -57,19 +57,30 @@ class Row:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package of `rename_packages.toml`; `part` is develop or held_out."""
+
+    version: str
+    part: str
+    source: str
+    arguments: list[str]
+
+
 def main() -> None:
     """Run the benchmark and print the table."""
     arguments = _arguments()
-    packages = tomllib.loads((HERE / "rename_packages.toml").read_text("utf-8"))
+    listed = tomllib.loads((HERE / "rename_packages.toml").read_text("utf-8"))
+    packages = {name: Package(**entry) for name, entry in listed.items()}
     wanted = arguments.packages.split(",") if arguments.packages else None
     rows: list[Row] = []
-    for name, entry in packages.items():
+    for name, package in packages.items():
         if wanted is not None and name not in wanted:
             continue
-        if wanted is None and arguments.set not in {"all", entry["set"]}:
+        if wanted is None and arguments.set not in {"all", package.part}:
             continue
         try:
-            rows += _package_rows(name, entry, arguments)
+            rows += _package_rows(name, package, arguments)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             print(f"{name}: left out: {error}", file=sys.stderr)
         if arguments.json:
@@ -90,10 +101,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _package_rows(name: str, entry: Mapping[str, object], options: argparse.Namespace) -> list[Row]:
-    root = _extracted(name, str(entry["version"]))
-    command = [str(one) for one in entry["arguments"]]  # type: ignore[attr-defined]
-    sites = _sites(name, root, root / str(entry["source"]), command, options)
+def _package_rows(name: str, package: Package, options: argparse.Namespace) -> list[Row]:
+    root = _extracted(name, package.version)
+    command = package.arguments
+    sites = _sites(name, root, root / package.source, command, options)
     rows: list[Row] = []
     verdicts: dict[str, bool] = {}
     for site in sites:
@@ -256,8 +267,8 @@ def _executed_lines(root: Path, source: Path, command: list[str]) -> dict[Path, 
         if result.returncode != 0:
             raise RuntimeError(f"its tests fail before any rename: {result.stdout[-300:]}")
         subprocess.run(
-            [str(PYTHON), "-m", "coverage", "json", f"--data-file={_state(root, 'coverage')}", "-q", "-i",
-             "-o", str(report)], cwd=root, check=True, capture_output=True,
+            [str(PYTHON), "-m", "coverage", "json", f"--data-file={_state(root, 'coverage')}",
+             "-q", "-i", "-o", str(report)], cwd=root, check=True, capture_output=True,
         )  # fmt: skip
         files = json.loads(report.read_text("utf-8"))["files"]
         lines = {path: entry["executed_lines"] for path, entry in files.items()}
@@ -283,8 +294,11 @@ def _find_failing(root: Path, command: list[str]) -> None:
 
 def table(rows: list[Row]) -> str:
     """Return the table of the rows, one line for each engine."""
-    lines = ["| engine | n | tests pass | pass or refused | broken, no finding | good refused "
-             "| good with a doubt | median / p95 ms |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| engine | n | tests pass | pass or refused | broken, no finding | good refused "
+        "| good with a doubt | median / p95 ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for engine in dict.fromkeys(row.engine for row in rows):
         mine = [row for row in rows if row.engine == engine]
         good = [row for row in mine if row.passed]

@@ -1,4 +1,4 @@
-"""The engines that `benchmarks/rename.py` compares: each turns one rename into new file contents."""
+"""The engines that `benchmarks/rename.py` compares: each turns a rename into new contents."""
 
 from __future__ import annotations
 

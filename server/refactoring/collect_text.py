@@ -21,6 +21,7 @@ from server.refactoring.syntax import MODULE, Mention, Scope, chain_at, word_pla
 from server.refactoring.values import ClassValue, place
 
 _MENTIONED_AS_CODE = {".rst", ".md", ".txt"}
+_TEMPLATES = {".html", ".jinja", ".j2", ".mako", ".tmpl"}
 _CONFIGURATION = {".toml", ".cfg", ".ini"}
 _OFFERED = 0.6
 
@@ -128,6 +129,10 @@ class TextCollector:
                 self._judge_examples(file, doctest_in(file, 0, len(file.data)))
             elif file.path.suffix in _MENTIONED_AS_CODE:
                 self._judge_prose(file, start, is_comment=False)
+            elif file.path.suffix in _TEMPLATES:
+                if file.data[start - 1 : start] in {b".", b"{", b" "}:
+                    reason = "a template mentions the name; it is not edited"
+                    self._ledger.find("confirm", reason, file, start)
             elif not self._judge_path(file, start) and _looks_like_code(file.data, start):
                 self._ledger.leave(f"{file.path.name} mentions the name", file, start)
 

@@ -197,6 +197,13 @@ DOUBTFUL: dict[str, tuple[Project, str]] = {
         "mirrors",
     ),
     "comments are offered": ({"a.py": "def «old_one»(): ...\n\n# see «old_one»\n"}, ""),
+    "a template mentions it": (
+        {
+            "a.py": "class A:\n    def «old»(self): ...\n",
+            "t.html": "<b>{{ a.old() }}</b>",
+        },
+        "a template mentions",
+    ),
     "a program in a string": (
         {
             "a.py": "def «old»(): ...\n",
