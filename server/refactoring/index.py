@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from threading import RLock
 
 from tree_sitter import Tree
 
@@ -83,6 +84,7 @@ class ProjectIndex:
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self.roots = roots
+        self.lock = RLock()  # one plan or update at a time; plans hold it throughout
         self.environment = Environment(roots)
         self._files: dict[Path, SourceFile] = {}
         self._stamps: dict[Path, tuple[int, int] | None] = {}
@@ -91,6 +93,10 @@ class ProjectIndex:
 
     def refresh(self) -> None:
         """Read again what changed on disk; files with unsaved text stay as they are."""
+        with self.lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
         seen: set[Path] = set()
         for root in self.roots:
             for path, modified, size in project_files(root):
@@ -104,6 +110,10 @@ class ProjectIndex:
 
     def update(self, path: Path, data: bytes | None) -> None:
         """Take a buffer's unsaved text as the truth, or with None what is on disk again."""
+        with self.lock:
+            self._update(path, data)
+
+    def _update(self, path: Path, data: bytes | None) -> None:
         if data is None:
             self._stamps.pop(path, None)
             try:

@@ -42,6 +42,11 @@ def plan_rename(workspace: Workspace, path: Path, offset: int, new_name: str) ->
     Raises RenameError when there is no function there, the file is not readable Python, or the
     new name is no name. Reasons that forbid the rename itself are findings of the plan.
     """
+    with workspace.index.lock:
+        return _locked_plan(workspace, path, offset, new_name)
+
+
+def _locked_plan(workspace: Workspace, path: Path, offset: int, new_name: str) -> RenamePlan:
     index = workspace.current_index()
     file = index.get(path)
     inside = file is not None and bool(workspace.roots)
