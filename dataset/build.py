@@ -44,6 +44,8 @@ class Build:
     units: Sequence[Unit]
     out: Path
     engine: Engine
+    # Where the few tasks after the reading run; Slurm only takes tasks in and cannot be waited for.
+    near_engine: Engine | None = None
     validation: float = 0.01
     test: float = 0.01
     evaluation: Sequence[EvaluationSet] = ()
@@ -115,7 +117,12 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
     leaks: dict[str, int] = {f"{name}: exact": n for name, n in exact.leaks.items()}
     if plan.near is not None:
         found = find_near_duplicates(
-            good, keep, plan.evaluation, plan.near, plan.out / "near", plan.engine
+            good,
+            keep,
+            plan.evaluation,
+            plan.near,
+            plan.out / "near",
+            plan.near_engine or plan.engine,
         )
         counts.update(found)
         leaks["near"] = found.get("near an evaluation set", 0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any, Protocol
 
 from dataset.errors import DatasetError
@@ -82,15 +83,28 @@ class Datatrove:
     def __call__(self, task: Task, count: int, done: Callable[[int], None]) -> None:
         if not count:
             return
-        executor = self._executor()(
-            pipeline=[partial(_run_rank, task=task)],
-            tasks=count,
-            workers=self.workers,
-            logging_dir=str(self.logs),
-            skip_completed=False,
-            **self.options,
-        )
-        executor.run()
+        kind = self._executor()
+        try:
+            executor = kind(
+                pipeline=[partial(_run_rank, task=task, folder=Path.cwd())],
+                tasks=count,
+                workers=self.workers,
+                logging_dir=str(self.logs.resolve()),
+                skip_completed=False,
+                **self.options,
+            )
+        except TypeError as error:
+            raise DatasetError(
+                f"engine_options do not fit the engine {self.kind}: {error}"
+            ) from error
+        try:
+            executor.run()
+        except FileNotFoundError as error:
+            if error.filename != "sbatch":
+                raise
+            raise DatasetError("sbatch is not on the PATH; run this where Slurm is") from error
+        except CalledProcessError as error:
+            raise DatasetError(f"Slurm did not take the tasks in; see {self.logs}") from error
         if self.kind == "slurm":
             raise DatasetError(
                 f"{count} tasks are with Slurm now (logs in {self.logs}); run the same command"
@@ -119,7 +133,9 @@ def make_engine(kind: str, workers: int, logs: Path, options: Mapping[str, Any])
     raise DatasetError(f"engine {kind!r} is unknown; known are {', '.join(ENGINES)}")
 
 
-def _run_rank(_data: object, rank: int, _world_size: int, *, task: Task) -> None:
+def _run_rank(_data: object, rank: int, _world_size: int, *, task: Task, folder: Path) -> None:
+    """On another node or in another process; paths of the recipe count from where it was read."""
+    os.chdir(folder)
     task(rank)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from dataset.commands.choose_source import SOURCES, choose_units
 from dataset.commands.progress import PartProgress
 from dataset.config import load_config
 from dataset.deduplicate import read_evaluation_sets
-from dataset.engines import ENGINES, make_engine
+from dataset.engines import ENGINES, Processes, make_engine
 from dataset.extract import Choice
 from dataset.near_duplicates import NearOptions
 
@@ -111,6 +112,7 @@ def main(arguments: argparse.Namespace) -> int:
         units,
         out,
         make_engine(options.engine, options.workers, out / "logs", options.engine_options),
+        Processes(min(options.workers, os.cpu_count() or 1)) if options.engine == "slurm" else None,
         0.0 if own else options.validation,
         0.0 if own else options.test,
         read_evaluation_sets(map(Path, options.against)),
