@@ -13,6 +13,7 @@ from rich.text import Text
 from dataset.functions import find_functions
 from dataset.question import ask
 from server import __version__
+from server.commands.suggest import percent
 from server.errors import NamewrightError
 from server.naming import fit_to_offer
 from server.predictors.base import NamePredictor
@@ -54,7 +55,10 @@ def check(open_predictor: Callable[[], NamePredictor]) -> int:
             ("first answer", f"{1000 * (first - loaded):.0f} ms"),
             ("next answers", f"{1000 * repeated:.0f} ms"),
             ("sample", "json.load(stream) of a path"),
-            ("named", ", ".join(f"{each.name} ({each.probability:.0%})" for each in offers)),
+            (
+                "named",
+                ", ".join(f"{each.name} ({percent(each.log_probability)})" for each in offers),
+            ),
         ]
     finally:
         predictor.close()
