@@ -51,6 +51,7 @@ build: $(VENV)/.developed
 
 bench: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.dataset
 	$(BIN)/python -m benchmarks.latency
 
 picture: $(VENV)/.developed
