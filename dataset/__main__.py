@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     except DatasetError as error:
         print(f"dataset: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("dataset: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         absent = _EXTRA.get((error.name or "").partition(".")[0])
         if absent is None:

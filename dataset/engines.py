@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -62,6 +63,11 @@ class Processes:
                 for future in finished:
                     future.result()
                     done(running.pop(future))
+        except KeyboardInterrupt:
+            # What they are at is not finished, and will be made again.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
         except BrokenProcessPool as error:
             raise DatasetError(
                 "a worker process was killed (out of memory?); run the same command again with"
@@ -146,6 +152,8 @@ def _start_worker(task: Task) -> None:
     """The task travels once for each worker; it may hold a list of many thousand units."""
     global _worker_task
     _worker_task = task
+    # The terminal interrupts all processes at once; the first one decides and tells.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
 
 

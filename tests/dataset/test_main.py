@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,42 @@ def test_a_problem_is_one_line_however_long(tmp_path: Path, capsys: Captured) ->
     assert capsys.readouterr().err.split("\n").count(expected) == 1
     counts = json.loads((out / "stats.json").read_text())["counts"]
     assert counts["functions"] == 2
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_build_ends_in_one_line_and_goes_on(tmp_path: Path, workers: str) -> None:
+    lines: list[str] = []
+    for number in range(8):
+        files = {f"m{i}.py": functions(f"rows_{number}_{i}", 80) for i in range(5)}
+        sha = commit(make_repository(tmp_path / f"clones/ann/r{number}"), files)
+        lines.append(f"ann/r{number}\t{sha}\tMIT\n")
+    (tmp_path / "m.tsv").write_text("".join(lines))
+    out = tmp_path / "out"
+    arguments = [
+        *("build", "--manifest", str(tmp_path / "m.tsv"), "--out", str(out)),
+        *("--repositories", str(tmp_path / "clones"), "--workers", workers),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dataset", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(out.glob("parts/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    # What a terminal does at Ctrl-C: the signal goes to git and to the workers as well.
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.strip().split("\n")[-1] == (
+        "dataset: interrupted; the same command goes on from here"
+    )
+    assert not (out / "stats.json").exists()
+    assert main(arguments) == 0
+    counts = json.loads((out / "stats.json").read_text())["counts"]
+    assert counts["functions"] == 3_200
 
 
 def test_addresses_writes_rows(tmp_path: Path, capsys: Captured) -> None:
