@@ -69,6 +69,8 @@ class Calls:
         """Return what iterating over the values yields."""
         found: set[Value] = set()
         for value in values:
+            if isinstance(value, ClassValue) and self._inference.classes.is_enum(value):
+                found.add(InstanceValue(value))
             if not isinstance(value, InstanceValue):
                 continue
             if value.items:

@@ -73,6 +73,11 @@ class Classes:
                 return one.field("value")
         return None
 
+    def is_enum(self, of: ClassValue) -> bool:
+        """Whether the class is an enumeration: its attributes are its instances."""
+        order = self.lineage(of).order
+        return any(one.outside and one.name in {"Enum", "Flag"} for one in order)
+
     def own(self, of: ClassValue, name: bytes) -> tuple[Binding, ...]:
         """Return what binds `name` in the class itself: its body, slots, or `self.name = …`."""
         file = of.definition.file

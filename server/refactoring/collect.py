@@ -17,6 +17,7 @@ from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.ledger import DOUBTFUL, Ledger
 from server.refactoring.references import (
+    UNKNOWN,
     Verdict,
     name_verdict,
     receiver_of,
@@ -27,6 +28,7 @@ from server.refactoring.syntax import MODULE, Mention
 from server.refactoring.values import ClassValue, Place, place
 
 _MAX_ROUNDS = 4
+_LITERALS = {"string", "list", "dictionary", "set", "tuple", "integer", "float"}
 
 
 class Collector:
@@ -87,6 +89,9 @@ class Collector:
             else:
                 verdict = receiver_verdict(inference, family, inference.evaluate(receiver))
             self._typed[home.path, offset] = _party(verdict)
+            if verdict.kind == "foreign" and receiver.kind not in _LITERALS:
+                # A type that lacks the attribute cannot be the type: it was misread.
+                verdict = UNKNOWN
             if verdict.kind == "unknown":
                 self._unknown.append((file, mention, receiver, home, offset))
             elif verdict.kind == "foreign":

@@ -254,6 +254,9 @@ class Inference:
         found = self.classes.member(owner, name, after_first=isinstance(value, SuperValue))
         if found is None:
             return NOTHING
+        is_member = any(one.mention.role == "store" for one in found[1])
+        if isinstance(value, ClassValue) and is_member and self.classes.is_enum(found[0]):
+            return frozenset({InstanceValue(value)})
         receiver = InstanceValue(value.of) if isinstance(value, SuperValue) else value
         results: set[Value] = set()
         for one in self.bound(found[1]):

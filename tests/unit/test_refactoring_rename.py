@@ -108,6 +108,10 @@ CERTAIN: dict[str, Project] = {
         "a.py": "class Wrap:\n    def __init__(self, f): ...\n    def «old»(self): ...\n"
         "@Wrap\ndef g(): ...\ng.«old»()\n",
     },
+    "members of an enumeration": {
+        "a.py": "from enum import Enum\nclass K(Enum):\n    A = 'a'\n    def «old»(self): ...\n"
+        "class Z:\n    def old(self): ...\nK.A.«old»()\nfor k in K:\n    k.«old»()\n",
+    },
     "slots that implement a property": {
         "a.py": "class A:\n    @property\n    def «old»(self): ...\n"
         "class B(A):\n    __slots__ = ('«old»', 'other')\nclass C:\n    __slots__ = ('old',)\n",
