@@ -36,6 +36,7 @@ _SETTING_UP = frozenset(
     "setup_class teardown_class".split()
 )
 _STUB = re.compile(rb"(pass|\.\.\.|return|return NotImplemented|raise NotImplementedError\b.*)$")
+_ACCESSES = re.compile(rb"(?:return self\._*(\w+)|self\._*(\w+) = \w+)$")
 _CALLS_BASE = re.compile(rb"(return |await |return await )?super\(.*\)\.\w+\(.*\)$")
 
 
@@ -109,8 +110,9 @@ def _is_accessor(function: Function) -> bool:
     statements = _statements(function)
     if statements is None or len(statements) != 1 or len(statements[0]) > 80:
         return False
+    match = _ACCESSES.match(statements[0])
     word = function.name.removeprefix("get_").removeprefix("set_").strip("_").encode()
-    return bool(re.match(rb"(return self\._*%b$|self\._*%b = \w+$)" % (word, word), statements[0]))
+    return match is not None and word in match.groups()
 
 
 FILTERS = (
