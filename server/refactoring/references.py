@@ -10,6 +10,7 @@ from server.refactoring.family import Family, import_origin
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.syntax import Mention
+from server.refactoring.targets import RAISED
 from server.refactoring.values import (
     ClassValue,
     FunctionValue,
@@ -121,6 +122,8 @@ def _judge(
         return "ours" if is_ours else "other"
     if isinstance(value, OutsideValue | FunctionValue) or not family.is_member:
         return "other"
+    if isinstance(value, InstanceValue) and value.items and value.of.name == RAISED:
+        return "other"  # pytest's or unittest's record of an expected error
     owner = value if isinstance(value, ClassValue) else value.of
     return _judge_class(inference, family, owner, isinstance(value, SuperValue), rivals)
 
