@@ -295,9 +295,9 @@ def _find_failing(root: Path, command: list[str]) -> None:
 def table(rows: list[Row]) -> str:
     """Return the table of the rows, one line for each engine."""
     lines = [
-        "| engine | n | tests pass | pass or refused | broken, no finding | good refused "
-        "| good with a doubt | median / p95 ms |",
-        "|---|---|---|---|---|---|---|---|",
+        "| engine | n | tests pass | pass or refused | broken, no finding | broken, not asked "
+        "| good refused | good with a doubt | median / p95 ms |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for engine in dict.fromkeys(row.engine for row in rows):
         mine = [row for row in rows if row.engine == engine]
@@ -311,6 +311,7 @@ def table(rows: list[Row]) -> str:
             _share(sum(r.passed and not r.refused for r in mine), sum(not r.refused for r in mine)),
             _share(sum(r.passed or r.refused for r in mine), len(mine)),
             _share(len(silent), len(mine)),
+            _share(sum(not (r.passed or r.refused or r.doubtful) for r in mine), len(mine)),
             _share(sum(row.refused for row in good), len(good)),
             _share(sum(row.doubtful and not row.refused for row in good), len(good)),
             f"{statistics.median(times):.0f} / {p95:.0f}",
