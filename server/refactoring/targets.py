@@ -72,11 +72,13 @@ class Targets:
         if own:
             return own
         holder = at.above()
+        if holder.kind.endswith("splat_pattern"):
+            return infer.builtin("dict" if holder.kind.startswith("dictionary") else "tuple")
         annotation = holder.field("type")
         if annotation is not None:
             return infer.annotated(annotation)
         around = at.nearest("function_definition", "lambda")
-        if around is None or around.kind == "lambda" or holder.kind.endswith("splat_pattern"):
+        if around is None or around.kind == "lambda":
             return NOTHING
         function = FunctionValue(around)
         default = holder.field("value")

@@ -112,6 +112,10 @@ CERTAIN: dict[str, Project] = {
         "a.py": "from enum import Enum\nclass K(Enum):\n    A = 'a'\n    def «old»(self): ...\n"
         "class Z:\n    def old(self): ...\nK.A.«old»()\nfor k in K:\n    k.«old»()\n",
     },
+    "keyword arguments are a dict": {
+        "a.py": "class A:\n    def «keys»(self): ...\n"
+        "def f(*args, **kwargs):\n    A().«keys»()\n    return kwargs.keys(), args.keys\n",
+    },
     "slots that implement a property": {
         "a.py": "class A:\n    @property\n    def «old»(self): ...\n"
         "class B(A):\n    __slots__ = ('«old»', 'other')\nclass C:\n    __slots__ = ('old',)\n",
@@ -171,7 +175,8 @@ CERTAIN: dict[str, Project] = {
 
 @pytest.mark.parametrize("project", CERTAIN.values(), ids=CERTAIN.keys())
 def test_certain_edits_are_the_marked_ones(tmp_path: Path, project: Project) -> None:
-    old = "__old" if "__old" in next(iter(project.values())) else "old"
+    first = next(iter(project.values()))
+    old = first[first.index("«") + 1 : first.index("»")]
     new = "__new" if old == "__old" else "new"
     plan = plan_project(tmp_path, project, new)
     assert not plan.refused, plan.findings
