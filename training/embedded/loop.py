@@ -78,9 +78,8 @@ def weighted_loss(
     losses = functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets, reduction="none")
     answers = (kind == ANSWER).float()
     weight = weights[kind]
-    sums = torch.stack(
-        (weight.sum(), (losses.detach() * answers).sum(), answers.sum(), (losses.detach() * (kind > 0)).sum())
-    )
+    learnt = (losses.detach() * (kind > 0)).sum()
+    sums = torch.stack((weight.sum(), (losses.detach() * answers).sum(), answers.sum(), learnt))
     return (losses * weight).sum(), sums
 
 
