@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from server.refactoring.values import (
+    CALLABLE,
     NOTHING,
     ClassValue,
     InstanceValue,
@@ -104,6 +105,8 @@ class Annotations:
                 for value in self.instances(one)
                 if isinstance(value, InstanceValue)
             )
+        if word == b"Callable":
+            return self._inference.builtin(CALLABLE, self.instances(arguments[-1]))
         items = tuple(self.instances(one) for one in arguments)
         container = _CONTAINERS.get(word)
         if container is None and word in _BUILTIN_CONTAINERS:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from server.refactoring.values import (
+    CALLABLE,
     NOTHING,
     ClassValue,
     FunctionValue,
@@ -193,6 +194,15 @@ class Calls:
         around = at.nearest("class_definition")
         return NOTHING if around is None else frozenset({SuperValue(ClassValue(around))})
 
+    def wrapped(self, decorator: Place) -> Values:
+        """Return the instances of the project's classes that a decorator puts in place."""
+        found: set[Value] = set()
+        for value in self._inference.evaluate(decorator):
+            found |= self._called(value, [])
+        return frozenset(
+            one for one in found if isinstance(one, InstanceValue) and not one.of.outside
+        )
+
     def _called(self, value: Value, given: list[Place]) -> Values:
         if isinstance(value, ClassValue):
             return frozenset({InstanceValue(value)})
@@ -202,6 +212,8 @@ class Calls:
             # A class of a missing module gives its instances; of a function nothing is known.
             last = value.dotted.rpartition(".")[2]
             return frozenset({value}) if last[:1].isupper() else NOTHING
+        if isinstance(value, InstanceValue) and value.of.name == CALLABLE and value.items:
+            return value.items[0]
         if isinstance(value, InstanceValue) and not value.of.outside:
             found: set[Value] = set()
             for method in self._inference.attribute(frozenset({value}), b"__call__"):

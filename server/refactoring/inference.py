@@ -211,9 +211,7 @@ class Inference:
         """Return the function, and the instances of the project's classes that wrap it."""
         found: set[Value] = {function}
         for decorator in function.decorators():
-            for value in self.evaluate(decorator):
-                if isinstance(value, ClassValue) and not value.outside:
-                    found.add(InstanceValue(value))
+            found |= self._calls.wrapped(decorator)
         return frozenset(found)
 
     def _imported(self, one: Binding) -> Values:

@@ -187,6 +187,9 @@ class OutsideValue:
     dotted: str
 
 
+# A builtin class of the stubs that stands for any callable; its one item is what a call gives.
+CALLABLE = "staticmethod"
+
 Value = ModuleValue | ClassValue | InstanceValue | SuperValue | FunctionValue | OutsideValue
 Values = frozenset[Value]
 NOTHING: Values = frozenset()

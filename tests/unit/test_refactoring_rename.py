@@ -116,6 +116,12 @@ CERTAIN: dict[str, Project] = {
         "a.py": "class A:\n    def «keys»(self): ...\n"
         "def f(*args, **kwargs):\n    A().«keys»()\n    return kwargs.keys(), args.keys\n",
     },
+    "wrapped by a decorator that says so": {
+        "a.py": "from typing import Callable\nclass Group:\n    def «old»(self): ...\n"
+        "class Other:\n    def old(self): ...\n"
+        "def group(name: str) -> Callable[[Callable], Group]: ...\n"
+        "@group('x')\ndef cli(): ...\n@cli.«old»()\ndef sub(): ...\n",
+    },
     "slots that implement a property": {
         "a.py": "class A:\n    @property\n    def «old»(self): ...\n"
         "class B(A):\n    __slots__ = ('«old»', 'other')\nclass C:\n    __slots__ = ('old',)\n",
