@@ -24,7 +24,7 @@ from server.predictors.weights import SHIPPED, Calibration, Weights, WeightsErro
 
 _BATCH = 8
 _SCORE_BATCH = 8
-_SPARE = 1
+_BEAMS = 5
 _UNDERSCORE = "_"
 
 
@@ -57,7 +57,7 @@ def load_embedded(weights_dir: Path | None = None, threads: int = 0) -> NamePred
 
 
 class EmbeddedPredictor:
-    """Searches names by the best first tokens, each continued greedily (see docs/decisions)."""
+    """Searches names with beams; grouped-query attention keeps the beams' caches small."""
 
     def __init__(
         self, generator: Any, tokenizer: Tokenizer, vocabulary: Vocabulary, weights: Weights
@@ -119,16 +119,15 @@ class EmbeddedPredictor:
             [*self._prompt(question), *(_UNDERSCORE for _ in question.prefix or "")]
             for question in questions
         ]
-        # One call for each question: a batch of unequal prompts would decode the rest of the
-        # longer ones, and the length of alternatives counts from the start of the prompt.
+        # One call for each question: a batch of unequal prompts would read the rest of the longer
+        # ones a token at a time.
         pending = [
             self._generator.generate_batch(
                 [prompt],
                 asynchronous=True,
-                max_length=len(prompt) + MAX_NAME_TOKENS,
-                beam_size=1,
-                num_hypotheses=k + _SPARE,
-                return_alternatives=True,
+                max_length=MAX_NAME_TOKENS,
+                beam_size=max(_BEAMS, k),
+                num_hypotheses=k,
                 length_penalty=0,
                 return_scores=True,
                 include_prompt_in_result=False,
