@@ -13,7 +13,11 @@ from dataset.functions import find_functions
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-LINES = [function.line for function in find_functions((EXAMPLES / "orders.py").read_bytes())][:4]
+LINES = [
+    function.line
+    for function in find_functions((EXAMPLES / "orders.py").read_bytes())
+    if not function.name.startswith("__")
+][:4]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -67,5 +71,5 @@ def test_check_reports_the_shipped_weights() -> None:
 def test_an_audit_prefers_the_file_with_vague_names() -> None:
     done = run("audit", EXAMPLES, "--format", "json", "--min-confidence", "0")
     assert done.returncode == 0, done.stderr
-    first = json.loads(done.stdout)["misfits"][0]
-    assert first["file"].endswith("orders.py")
+    first = [each["file"] for each in json.loads(done.stdout)["misfits"][:4]]
+    assert sum(file.endswith("orders.py") for file in first) >= 3
