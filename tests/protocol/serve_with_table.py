@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[tuple[str, float], ...]] = {
     "headers": (("parse_headers", -0.33), ("read_headers", -2.0), ("split_lines", -3.0)),
     "total": (("total_price", -0.5), ("sum_prices", -1.5)),
     "secret": (("_hidden", -0.5),),
+    "return 1": (("best", -0.05), ("do_work", -4.0)),
 }
 NOTHING = (("do_work", -4.0),)
 PRESENT = {"best": -0.05, "best_name": -0.05}

@@ -1,5 +1,6 @@
 """The inference queue: newest first, superseded work dropped, cancelled work stopped."""
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -38,7 +39,7 @@ class Gate:
                 raise Cancelled("stopped")
         if text == "broken":
             raise RuntimeError("a bug")
-        return [[Candidate(f"name_{text}", -0.5)][:k]]
+        return [[Candidate(f"name_{text}", -0.5), Candidate("known", -0.7)][:k]]
 
     def score(self, questions: Sequence[Question], names: Sequence[str]) -> list[float]:
         return [-float(len(name)) for name in names]
@@ -72,8 +73,12 @@ def begun(gate: Gate) -> None:
 def test_an_answer_holds_names_and_the_present_score(gate: Gate, queue: PredictionQueue) -> None:
     gate.open.release()
     answer = queue.submit(job("one")).result(PATIENCE)
-    assert answer.candidates == (Candidate("name_one", -0.5),)
-    assert answer.present_log_probability == -3.0
+    assert answer.candidates == (Candidate("name_one", -0.5), Candidate("known", -0.7))
+    # A present name outside the best ones is worse than they are.
+    assert answer.present_log_probability == -math.inf
+    gate.open.release()
+    known = queue.submit(Job(Question("one"), "known", "a.py", True)).result(PATIENCE)
+    assert known.present_log_probability == -0.7
     assert queue.cached(Question("one"), "old") == answer
     assert queue.cached(Question("one"), "other") is None
 
