@@ -20,6 +20,7 @@ from server.predictors.embedded_prompt import (
     answer_text,
     encode,
 )
+from server.predictors.memory import share_heaps
 from server.predictors.weights import SHIPPED, Calibration, Weights, WeightsError, open_weights
 
 _BATCH = 8
@@ -36,6 +37,7 @@ def load_embedded(weights_dir: Path | None = None, threads: int = 0) -> NamePred
     weights = open_weights(weights_dir or SHIPPED)
     import ctranslate2
 
+    share_heaps()
     try:
         tokenizer = Tokenizer.from_file(str(weights.folder / "tokenizer.json"))
         generator = ctranslate2.Generator(
