@@ -10,7 +10,7 @@ import pytest
 
 from tests.protocol.raw_client import RawClient
 
-URI = "file:///work/module.py"
+URI = "file:///project/module.py"
 TEXT = "def f(text):\n    headers = text.split()\n    return headers\n"
 FIRST = "Rename to `parse_headers` (72%)"
 

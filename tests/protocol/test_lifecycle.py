@@ -16,7 +16,7 @@ import pytest
 from tests.protocol.editor import PATIENCE, ROOT, editor, vscode
 from tests.protocol.raw_client import RawClient
 
-URI = "file:///work/module.py"
+URI = "file:///project/module.py"
 TEXT = "def f(text):\n    headers = text.split()\n    return headers\n"
 # The aim is one second; the machine that runs this may be busy with other things.
 EXIT_SECONDS = 5.0

@@ -102,7 +102,7 @@ async def test_unsaved_text_of_other_files_is_the_truth(tmp_path: Path) -> None:
 
 async def test_notebook_cells_get_names(tmp_path: Path) -> None:
     async with editor(tmp_path, vscode()) as one:
-        notebook, cell = "file:///work/book.ipynb", "vscode-notebook-cell:/work/book.ipynb#W0"
+        notebook, cell = "file:///project/book.ipynb", "vscode-notebook-cell:/project/book.ipynb#W0"
         text = "def f(text):\n    headers = text\n    return headers\n"
         code = lsp.NotebookCell(lsp.NotebookCellKind.Code, cell)
         one.client.notebook_document_did_open(

@@ -8,7 +8,7 @@ from dataset.functions import find_functions
 from server.documents import Change, Documents, changed, difference, moved
 from server.line_index import Place
 
-URI = "file:///work/orders.py"
+URI = "file:///project/orders.py"
 TWO = "def load(path):\n    return open(path)\n\n\ndef total(rows):\n    return sum(rows)\n"
 
 

@@ -18,23 +18,7 @@ from torch.nn import functional
 from training.embedded.attention import packed_attention, positions_and_documents
 from training.embedded.model import Decoder
 from training.embedded.packing import ANSWER, BODY, DIGEST, Packed
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long to train, and how rates and weights move; `minutes` 0 means by `steps` alone."""
-
-    minutes: float = 0.0
-    steps: int = 0
-    muon_rate: float = 0.02
-    adam_rate: float = 0.003
-    muon_decay: float = 0.1
-    warmup_steps: int = 100
-    cooldown: float = 0.6
-    body_weight_first: float = 1.0
-    body_weight_last: float = 0.05
-    answer_weight: float = 5.0
-    summary_weight: float = 0.5
+from training.embedded.schedule import Schedule
 
 
 @dataclass(frozen=True)

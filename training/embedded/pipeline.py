@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from server.predictors.embedded_prompt import Vocabulary
 from training.embedded.packing import Dropout, Encoded, Example, Ragged, encode_examples
+from training.embedded.schedule import Schedule
 from training.embedded.tokenizer import train_tokenizer
 from training.errors import TrainingError
 
@@ -27,21 +28,6 @@ class ShapeRecipe:
     heads: int = 12
     key_value_heads: int = 2
     feed_forward: int = 2_048
-
-
-@dataclass(frozen=True)
-class ScheduleRecipe:
-    minutes: float = 0.0
-    steps: int = 0
-    muon_rate: float = 0.02
-    adam_rate: float = 0.003
-    muon_decay: float = 0.1
-    warmup_steps: int = 100
-    cooldown: float = 0.6
-    body_weight_first: float = 1.0
-    body_weight_last: float = 0.05
-    answer_weight: float = 5.0
-    summary_weight: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class PretrainRecipe:
     encode_workers: int = 2
     save_minutes: float = 4.0
     shape: ShapeRecipe = field(default_factory=ShapeRecipe)
-    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    schedule: Schedule = field(default_factory=Schedule)
     packing: PackingRecipe = field(default_factory=PackingRecipe)
 
 
@@ -119,7 +105,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     import torch.distributed as dist
 
     from training.embedded.batches import Plan, batches
-    from training.embedded.loop import Device, Schedule, Trainer
+    from training.embedded.loop import Device, Trainer
     from training.embedded.model import Decoder, Shape
 
     vocabulary = Vocabulary.of(Tokenizer.from_file(str(recipe.out / "tokenizer.json")))
@@ -128,7 +114,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
     shape = Shape(vocabulary=recipe.vocabulary, **asdict(recipe.shape))
-    trainer = Trainer(Decoder(shape), Schedule(**asdict(recipe.schedule)), place, vocabulary.begin)
+    trainer = Trainer(Decoder(shape), recipe.schedule, place, vocabulary.begin)
     checkpoint = recipe.out / "checkpoint.pt"
     if resume:
         if not checkpoint.exists():

@@ -1,0 +1,22 @@
+"""How a training run moves its rates and weights; free of torch, so that recipes can name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and how rates and weights move; `minutes` 0 means by `steps` alone."""
+
+    minutes: float = 0.0
+    steps: int = 0
+    muon_rate: float = 0.02
+    adam_rate: float = 0.003
+    muon_decay: float = 0.1
+    warmup_steps: int = 100
+    cooldown: float = 0.6
+    body_weight_first: float = 1.0
+    body_weight_last: float = 0.05
+    answer_weight: float = 5.0
+    summary_weight: float = 0.5
