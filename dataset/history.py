@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from dataset.sources.git import command, environment, git
+from dataset.sources.git import cat_file_batch, command, environment, git
 
 _DEFINITION = re.compile(rb"[-+][ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
 _INDEX = re.compile(rb"index ([0-9a-f]+)\.\.([0-9a-f]+)")
@@ -119,13 +119,7 @@ def _parse(lines: IO[bytes]) -> Iterator[Change]:
 @contextmanager
 def blob_reader(git_dir: Path) -> Generator[Callable[[str], bytes | None]]:
     """A function from a blob's id to its bytes, None for one that is missing."""
-    with subprocess.Popen(
-        command(git_dir, "cat-file", "--batch"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-    ) as process:
+    with cat_file_batch(git_dir) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -159,15 +159,20 @@ def read_blobs(git_dir: Path, blobs: Sequence[str]) -> Iterator[bytes | None]:
         yield data
 
 
-def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
-    """All through one `git cat-file --batch`; it is not asked for what is known to be missing."""
-    with subprocess.Popen(
+def cat_file_batch(git_dir: Path) -> subprocess.Popen[bytes]:
+    """A `git cat-file --batch` to write ids to and read objects from."""
+    return subprocess.Popen(
         command(git_dir, "cat-file", "--batch"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment(),
-    ) as process:
+    )
+
+
+def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+    """All through one `git cat-file --batch`; it is not asked for what is known to be missing."""
+    with cat_file_batch(git_dir) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         # A portion of requests fits the pipe's 64 KiB, so that neither side waits for the other.
