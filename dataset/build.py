@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,17 +13,22 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from dataset.deduplicate import EvaluationSet, ExactDuplicates
+from dataset.deduplicate import TEST_SHARE, EvaluationSet, ExactDuplicates, LeakEntry
 from dataset.engines import Engine
 from dataset.errors import DatasetError
 from dataset.extract import Choice
-from dataset.near_duplicates import NearOptions, find_near_duplicates
+from dataset.near_duplicates import (
+    NEAR_DUPLICATE,
+    NEAR_LEAK,
+    NearOptions,
+    find_near_duplicates,
+)
 from dataset.parts import VERSION, Job, Part, make_part, read_part
 from dataset.row import SCHEMA
 from dataset.shards import ShardWriter
 from dataset.sources.base import Unit
 from dataset.split import split_of
-from dataset.storage import read_tables, remove_partials, write_text
+from dataset.storage import FULL, read_tables, remove_partials, write_text
 
 STATS = "stats.json"
 
@@ -49,6 +53,9 @@ class Build:
     validation: float = 0.01
     test: float = 0.01
     evaluation: Sequence[EvaluationSet] = ()
+    excluded: Collection[str] = frozenset()
+    licences: Sequence[str] = ()
+    test_share: float = TEST_SHARE
     choice: Choice = field(default_factory=Choice)
     near: NearOptions | None = None
     refused: Sequence[tuple[str, str]] = ()
@@ -108,13 +115,20 @@ def _made(job: Job) -> Part:
 
 def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
     counts: Counter[str] = Counter()
-    exact = ExactDuplicates(plan.evaluation)
+    exact = ExactDuplicates(plan.evaluation, plan.excluded, plan.licences, plan.test_share)
     good = [part for part in parts if not part.problem]
     for part in good:
         counts.update({k: v for k, v in part.counts.items() if k != "rows"})
     keep = [exact.select(part) for part in good]
     counts.update(exact.reasons)
-    leaks: dict[str, int] = {f"{name}: exact": n for name, n in exact.leaks.items()}
+    leaks: dict[str, LeakEntry] = {
+        known.name: {
+            "functions": len(known.texts),
+            "exact": exact.leaks[known.name],
+            "near": None,
+        }
+        for known in plan.evaluation
+    }
     if plan.near is not None:
         found = find_near_duplicates(
             good,
@@ -124,26 +138,37 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
             plan.out / "near",
             plan.near_engine or plan.engine,
         )
-        counts.update(found)
-        leaks["near"] = found.get("near an evaluation set", 0)
+        counts.update({NEAR_DUPLICATE: found.duplicates, NEAR_LEAK: found.leaked})
+        for name, near in found.leaks.items():
+            leaks[name]["near"] = near
         shutil.rmtree(plan.out / "near", ignore_errors=True)
     for reason, _ in plan.refused:
         counts[f"refused: {reason}"] += 1
-    repositories, files, rows = _write_shards(plan, good, keep)
+    heads = exact.families.heads()
+    repositories, files, rows = _write_shards(plan, good, keep, heads)
     counts.update(rows)
     return {
         "version": VERSION,
         "counts": dict(counts),
         "leaks": leaks,
         "repositories": repositories,
+        "families": _families(heads),
         "files": files,
         "problems": [f"{part.name}: {part.problem}" for part in parts if part.problem],
         "refused": [message for _, message in plan.refused],
     }
 
 
+def _families(heads: Mapping[str, str]) -> list[list[str]]:
+    """Repositories that share much of their code, and so their split."""
+    members: dict[str, list[str]] = {}
+    for name, head in heads.items():
+        members.setdefault(head, []).append(name)
+    return sorted(sorted(names) for names in members.values() if len(names) > 1)
+
+
 def _write_shards(
-    plan: Build, parts: Sequence[Part], keep: Sequence[bytearray]
+    plan: Build, parts: Sequence[Part], keep: Sequence[bytearray], heads: Mapping[str, str]
 ) -> tuple[dict[str, RepositoryEntry], dict[str, dict[str, object]], Counter[str]]:
     repositories: dict[str, RepositoryEntry] = {}
     counts: Counter[str] = Counter()
@@ -154,7 +179,7 @@ def _write_shards(
             for group in read_tables(part.path):
                 chosen = mask[place : place + group.num_rows]
                 place += group.num_rows
-                for split, rows in _by_split(group, chosen, plan):
+                for split, rows in _by_split(group, chosen, plan, heads):
                     shards.add(split, rows)
                     counts[f"rows: {split}"] += rows.num_rows
                     _note(repositories, rows, split)
@@ -163,14 +188,16 @@ def _write_shards(
         return repositories, shards.publish(), counts
     except OSError as error:
         shards.abandon()
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise DatasetError(
                 f"{plan.out}: the disk is full; free some space and run the same command again"
             ) from error
         raise
 
 
-def _by_split(group: pa.Table, chosen: bytearray, plan: Build) -> list[tuple[str, pa.Table]]:
+def _by_split(
+    group: pa.Table, chosen: bytearray, plan: Build, heads: Mapping[str, str]
+) -> list[tuple[str, pa.Table]]:
     """The chosen rows of a row group by split, in the order the splits appear."""
     rows = group.filter(pa.array(map(bool, chosen), pa.bool_()))
     official = rows.column("split").to_pylist()
@@ -180,7 +207,7 @@ def _by_split(group: pa.Table, chosen: bytearray, plan: Build) -> list[tuple[str
     for index, key in enumerate(zip(official, names, strict=True)):
         split = known.get(key)
         if split is None:
-            split = str(key[0]) or split_of(str(key[1]), plan.validation, plan.test)
+            split = str(key[0]) or split_of(heads[str(key[1])], plan.validation, plan.test)
             known[key] = split
         places.setdefault(split, []).append(index)
     plain = rows.select(SCHEMA.names)

@@ -25,8 +25,9 @@ def card(found: Statistics, title: str) -> str:
         f"{build.get('version')}; the repositories and commits are listed in `stats.json`.\n",
         "## Splits\n\n" + _table(("split", "functions"), sorted(found.rows.items())),
         "## What was left out\n\n" + _table(("reason", "what it is", "count"), _reasons(found)),
-        "## Leakage\n\nFunctions found in evaluation sets, and left out.\n\n"
-        + _table(("evaluation set", "functions"), sorted(build.get("leaks", {}).items())),
+        "## Leakage\n\nFunctions that were left out because they equal one of an evaluation set "
+        "or are near it; one that is near two sets counts for both.\n\n"
+        + _table(("evaluation set", "its functions", "equal", "near"), _leaks(found)),
         "## Licences\n\n" + _table(("licence", "functions", "share"), _shares(found.licences)),
         "## Largest repositories\n\n"
         + _table(("repository", "functions", "share"), _shares(found.repositories)[:20]),
@@ -72,6 +73,14 @@ def reasons(found: Statistics) -> list[tuple[str, str, int]]:
 def _reasons(found: Statistics) -> list[tuple[str, str, str]]:
     read = ("functions read", "", f"{found.counts.get('functions', 0):,}")
     return [read, *((name, what, f"{count:,}") for name, what, count in reasons(found))]
+
+
+def _leaks(found: Statistics) -> list[tuple[str, int, int, object]]:
+    return [
+        (name, leak["functions"], leak["exact"], "not looked for" if near is None else near)
+        for name, leak in sorted(found.leaks.items())
+        for near in (leak["near"],)
+    ]
 
 
 def _front_matter(found: Statistics, title: str) -> str:

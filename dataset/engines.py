@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -90,6 +91,10 @@ class Datatrove:
         if not count:
             return
         kind = self._executor()
+        if self.kind == "ray":
+            _start_ray()
+        completions = self.logs / "completions"
+        shutil.rmtree(completions, ignore_errors=True)
         try:
             executor = kind(
                 pipeline=[partial(_run_rank, task=task, folder=Path.cwd())],
@@ -116,6 +121,12 @@ class Datatrove:
                 f"{count} tasks are with Slurm now (logs in {self.logs}); run the same command"
                 " again when they have ended: it goes on from there"
             )
+        # Ray's executor only logs a task that failed.
+        lost = [rank for rank in range(count) if not (completions / f"{rank:05d}").exists()]
+        if lost:
+            raise DatasetError(
+                f"{len(lost)} of {count} tasks failed; see {self.logs}, mend it and run again"
+            )
         for rank in range(count):
             done(rank)
 
@@ -128,6 +139,26 @@ class Datatrove:
             ) from error
         names = {"local": "Local", "slurm": "Slurm", "ray": "Ray"}
         return getattr(executors, f"{names[self.kind]}PipelineExecutor")
+
+
+def _start_ray() -> None:
+    """Join the cluster in RAY_ADDRESS, or start one on this machine that ends with this process."""
+    # Nothing leaves the machine unasked.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray: Any = import_module("ray")
+    except ImportError as error:
+        raise DatasetError("ray is not installed; pip install 'namewright[ray]'") from error
+    if ray.is_initialized():
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if "RAY_ADDRESS" not in os.environ:
+        quiet["include_dashboard"] = False
+    try:
+        ray.init(**quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        cause = str(error).strip().split("\n")[0]
+        raise DatasetError(f"ray did not start or answer ({cause}); see RAY_ADDRESS") from error
 
 
 def make_engine(kind: str, workers: int, logs: Path, options: Mapping[str, Any]) -> Engine:

@@ -27,13 +27,14 @@ _GENERATED_TEXT = re.compile(
     rb"(?i)(auto-?generated|generated (by|from|using|automatically)|do not edit|@generated)"
 )
 _SAYS_NOTHING = re.compile(
-    r"_*(foo|bar|baz|spam|eggs|func|function|fn|method|wrapper|wrapped|inner|_|f|g|h|decorator|"
-    r"dummy|blah|temp|tmp|asdf)_?\d*_*$|_*[A-Za-z]\d*$"
+    r"_*(foo|bar|baz|qux|spam|eggs|fun|func|function|fn|method|wrapper|wrapped|inner|outer|impl|_|"
+    r"f|g|h|go|cb|decorator|dummy|thing|blah|temp|tmp|asdf)_?\d*_*$|_*[A-Za-z]\d*$"
 )
 _TESTING = re.compile(r"(test|tests|testing|conftest)")
 _SETTING_UP = frozenset(
     "setUp tearDown setUpClass tearDownClass setup_method teardown_method setup teardown "
-    "setup_class teardown_class".split()
+    "setup_class teardown_class setup_module teardown_module setUpModule tearDownModule "
+    "setUpTestData asyncSetUp asyncTearDown runTest".split()
 )
 _STUB = re.compile(rb"(pass|\.\.\.|return|return NotImplemented|raise NotImplementedError\b.*)$")
 _ACCESSES = re.compile(rb"(?:return self\._*(\w+)|self\._*(\w+) = \w+)$")

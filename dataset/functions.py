@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
-from dataset.recovery import swallowed_blocks
+from dataset.recovery import Layout, Scope, swallowed_blocks
 
 LANGUAGE = Language(tree_sitter_python.language())
 _SCOPES = Query(
@@ -87,16 +88,20 @@ def parse(source: bytes, old_tree: Tree | None = None) -> Tree:
 def find_functions(source: bytes, tree: Tree | None = None) -> list[Function]:
     """All functions of a file in source order, nested ones included.
 
-    Blocks that a syntax error swallowed (an open bracket above them) are parsed by themselves.
+    Blocks that a syntax error swallowed (an open bracket above them) are parsed by themselves;
+    the layout of the lines tells what they stand in.
     """
     root = (tree or parse(source)).root_node
     lines = _LineCounter(source)
     functions = list(_functions_below(root, source, 0, lines))
     if not root.has_error:
         return functions
+    layout = Layout(source)
+    functions = [_placed(function, layout) for function in functions]
     found = {function.name_span.start for function in functions}
-    for start, block in swallowed_blocks(source, found):
-        for function in _functions_below(parse(block).root_node, source, start, lines):
+    for block in swallowed_blocks(source, layout, found):
+        tree = parse(block.text)
+        for function in _functions_below(tree.root_node, source, block.start, lines, block.scopes):
             if function.name_span.start not in found:
                 found.add(function.name_span.start)
                 functions.append(function)
@@ -120,8 +125,33 @@ class _Scope:
     class_name: str | None
 
 
+def _placed(function: Function, layout: Layout) -> Function:
+    """A function that the grammar found outside a class whose first line it could not read."""
+    if function.class_chain or function.is_nested:
+        return function
+    scopes = layout.scopes_at(function.span.start)
+    if not scopes:
+        return function
+    stack = _outer_scopes(scopes)
+    is_method = stack[-1].class_name is not None
+    return replace(
+        function,
+        class_chain=_class_names(stack),
+        is_method=is_method,
+        is_nested=not is_method,
+    )
+
+
+def _outer_scopes(scopes: Iterable[Scope]) -> list[_Scope]:
+    return [_Scope(sys.maxsize, decode(s.name) if s.is_class else None) for s in scopes]
+
+
+def _class_names(stack: Iterable[_Scope]) -> tuple[str, ...]:
+    return tuple(scope.class_name for scope in stack if scope.class_name is not None)
+
+
 def _functions_below(
-    root: Node, source: bytes, base: int, lines: _LineCounter
+    root: Node, source: bytes, base: int, lines: _LineCounter, outer: Iterable[Scope] = ()
 ) -> Iterator[Function]:
     """Walk definitions in source order with a stack of scopes; `base` shifts block offsets."""
     captures = QueryCursor(_SCOPES).captures(root)
@@ -133,7 +163,7 @@ def _functions_below(
     definitions = [(node, True) for node in captures.get("class", ())]
     definitions += [(node, False) for node in captures.get("function", ())]
     definitions.sort(key=lambda entry: (entry[0].start_byte, -entry[0].end_byte))
-    stack: list[_Scope] = []
+    stack = _outer_scopes(outer)
     for node, is_class in definitions:
         while stack and stack[-1].end <= node.start_byte:
             stack.pop()
@@ -195,7 +225,7 @@ def _function(
         parameters=tuple(_parameter_names(parameters)),
         decorators=decorators,
         docstring=_docstring_text(docstring) if docstring is not None else None,
-        class_chain=tuple(scope.class_name for scope in stack if scope.class_name is not None),
+        class_chain=_class_names(stack),
         span=Span(start, end),
         outer_span=Span(decorated.start_byte + base if decorated is not None else start, end),
         name_span=Span(name.start_byte + base, name.end_byte + base),

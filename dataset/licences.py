@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 UNKNOWN = "unknown"
 # The first match wins, so the narrower text stands before the wider one.
@@ -35,3 +36,15 @@ def detect_licence(text: str) -> str:
         if pattern.search(flat):
             return name
     return UNKNOWN
+
+
+def is_allowed(licence: str, allowed: Sequence[str]) -> bool:
+    """Whether a licence, or the family before its number (`BSD-3-Clause`: `BSD`), is listed.
+
+    Of several, joined by commas, each must be.
+    """
+    known = {entry.lower() for entry in allowed}
+    return all(
+        each in known or each.split("-")[0] in known
+        for each in (part.strip().lower() for part in licence.split(","))
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.errors import DatasetError
-from dataset.licences import detect_licence
+from dataset.licences import detect_licence, is_allowed
 from dataset.sources.git import Repository, environment, git, head_commit
 
 LAYOUTS = (
@@ -76,7 +76,7 @@ def _resolve(cells: Sequence[str], rules: Rules) -> Repository | tuple[str, str]
     name, commit, licence = cells[:3]
     if name.lower() in rules.excluded:
         return "excluded", "is excluded from training data"
-    if licence and rules.licences and not _allowed(licence, rules.licences):
+    if licence and rules.licences and not is_allowed(licence, rules.licences):
         return "licence", f"has the licence {licence}, which is not allowed"
     try:
         git_dir = locate(rules.repositories, name, rules.layouts)
@@ -88,16 +88,10 @@ def _resolve(cells: Sequence[str], rules: Rules) -> Repository | tuple[str, str]
         licence = licence or licence_of(git_dir, commit)
     except (DatasetError, OSError) as error:
         return "unreadable", f"cannot be read ({error})"
-    if rules.licences and not _allowed(licence, rules.licences):
+    if rules.licences and not is_allowed(licence, rules.licences):
         return "licence", f"has the licence {licence}, which is not allowed"
     weight = int(cells[3]) if len(cells) > 3 and cells[3].isdigit() else 0
     return Repository(name, commit, licence, git_dir, weight, rules.newer_than)
-
-
-def _allowed(licence: str, allowed: Sequence[str]) -> bool:
-    """Whether a licence, or the family before its number (`BSD-3-Clause`: `BSD`), is listed."""
-    known = {entry.lower() for entry in allowed}
-    return licence.lower() in known or licence.split("-")[0].lower() in known
 
 
 def locate(repositories: Path, name: str, layouts: Sequence[str] = LAYOUTS) -> Path | None:

@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset.deduplicate import EvaluationSet
-from dataset.engines import Engine, Processes
+from dataset.engines import Engine
 from dataset.errors import DatasetError
 from dataset.parts import Part
 from dataset.storage import read_tables
@@ -27,9 +28,9 @@ from dataset.storage import read_tables
 NEAR_DUPLICATE = "near-duplicate"
 NEAR_LEAK = "near an evaluation set"
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-# A fixed number of tasks: the clusters, and so the corpus, do not depend on the workers.
+# The number of tasks follows the rows alone: the clusters do not depend on the workers.
 _TASKS = 8
-_FROM_INDEX = (1 << 32) - 1
+_ROWS_OF_A_TASK = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ class NearOptions:
     hashes: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class NearFound:
+    """How many rows went: near a row that stays, near any evaluation set, near each of them."""
+
+    duplicates: int
+    leaked: int
+    leaks: Mapping[str, int]
+
+
 def find_near_duplicates(
     parts: Sequence[Part],
     keep: Sequence[bytearray],
@@ -52,24 +62,23 @@ def find_near_duplicates(
     options: NearOptions,
     folder: Path,
     engine: Engine,
-) -> dict[str, int]:
-    """Set `keep` to 0 for rows near an evaluation set or near a row kept; counts by reason.
+) -> NearFound:
+    """Set `keep` to 0 for rows near an evaluation set or near a row kept; counts them.
 
     `folder` is scratch space. Raises DatasetError without datatrove.
     """
     _require_datatrove()
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "index").mkdir(parents=True)
-    here = Processes(1)
-    texts = [text for known in evaluation for text in known.texts]
-    if texts:
-        here(partial(_sign_texts, texts, options, folder / "known"), 1, _ignore)
-        here(partial(_index, options, folder), options.buckets, _ignore)
+    folder.mkdir(parents=True)
     shares = _shares(parts, keep)
-    engine(partial(_sign_parts, shares, options, folder / "signatures"), len(shares), _ignore)
-    engine(partial(_bucket, options, folder, bool(texts)), options.buckets, _ignore)
+    # The evaluation sets are signed like the corpus, after it, and fall into the same clusters.
+    known = [_Known(each.texts) for each in evaluation]
+    sign = partial(_sign, [*shares, *known], options, folder)
+    engine(sign, len(shares) + len(known), _ignore)
+    engine(partial(_bucket, options, folder), options.buckets, _ignore)
     engine(partial(_cluster, options, folder), 1, _ignore)
-    return _apply(folder, shares, keep)
+    names = [each.name for each in evaluation]
+    return _apply(folder, shares, keep, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,42 +89,51 @@ class _Share:
     paths: tuple[Path, ...]
     masks: tuple[bytes, ...]
 
+    def texts(self) -> Iterator[str]:
+        """The question texts of the kept rows, in their order."""
+        for path, mask in zip(self.paths, self.masks, strict=True):
+            row = 0
+            for table in read_tables(path, ["question_text"]):
+                for text in table.column("question_text").to_pylist():
+                    if mask[row]:
+                        yield str(text)
+                    row += 1
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """(part, row) of the kept rows, in the same order."""
+        for number, mask in enumerate(self.masks, self.start):
+            for row, kept in enumerate(mask):
+                if kept:
+                    yield number, row
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The questions of an evaluation set, for one task."""
+
+    questions: tuple[str, ...]
+
+    def texts(self) -> Iterator[str]:
+        return iter(self.questions)
+
 
 def _shares(parts: Sequence[Part], keep: Sequence[bytearray]) -> list[_Share]:
     """About equal shares of consecutive parts, none of them without rows."""
     total = sum(sum(mask) for mask in keep)
+    size = min(total / _TASKS, _ROWS_OF_A_TASK)
     shares: list[_Share] = []
     start = rows = 0
     for index, mask in enumerate(keep, 1):
         rows += sum(mask)
         last = index == len(keep)
-        if rows and (last or rows >= total / _TASKS):
+        if rows and (last or rows >= size):
             paths = tuple(part.path for part in parts[start:index])
             shares.append(_Share(start, paths, tuple(map(bytes, keep[start:index]))))
             start, rows = index, 0
     return shares
 
 
-def _share_texts(share: _Share) -> Iterator[tuple[int, int, str]]:
-    """(part, row, question text) of the kept rows of a share."""
-    for number, (path, mask) in enumerate(zip(share.paths, share.masks, strict=True), share.start):
-        row = 0
-        for table in read_tables(path, ["question_text"]):
-            for text in table.column("question_text").to_pylist():
-                if mask[row]:
-                    yield number, row, str(text)
-                row += 1
-
-
-def _sign_texts(texts: Sequence[str], options: NearOptions, folder: Path, rank: int) -> None:
-    _sign(iter(texts), options, folder, rank)
-
-
-def _sign_parts(shares: Sequence[_Share], options: NearOptions, folder: Path, rank: int) -> None:
-    _sign((text for _, _, text in _share_texts(shares[rank])), options, folder, rank)
-
-
-def _sign(texts: Iterator[str], options: NearOptions, folder: Path, rank: int) -> None:
+def _sign(jobs: Sequence[_Share | _Known], options: NearOptions, folder: Path, rank: int) -> None:
     _quiet()
     data: Any = import_module("datatrove.data")
     tokenizers: Any = import_module("datatrove.utils.word_tokenizers")
@@ -134,31 +152,20 @@ def _sign(texts: Iterator[str], options: NearOptions, folder: Path, rank: int) -
         def span_tokenize(self, text: str) -> list[tuple[int, int]]:
             return [(0, len(text))]
 
-    documents = (data.Document(text=text, id=str(number)) for number, text in enumerate(texts))
-    step = _dedup().MinhashDedupSignature(str(folder), config=_config(options), language=Tokens())
-    step.run(documents, rank, _TASKS)
+    documents = (
+        data.Document(text=text, id=str(number)) for number, text in enumerate(jobs[rank].texts())
+    )
+    target = str(folder / "signatures")
+    step = _dedup().MinhashDedupSignature(target, config=_config(options), language=Tokens())
+    step.run(documents, rank, len(jobs))
 
 
-def _index(options: NearOptions, folder: Path, rank: int) -> None:
-    """Turn the signatures of evaluation sets into an index for the corpus to be matched with."""
-    _quiet()
-    _dedup().MinhashDedupBuckets(
-        str(folder / "known"),
-        str(folder / "known-pairs"),
-        index_folder=str(folder / "index"),
-        config=_config(options),
-        create_index_name="known",
-    ).run(None, rank, options.buckets)
-
-
-def _bucket(options: NearOptions, folder: Path, with_index: bool, rank: int) -> None:
+def _bucket(options: NearOptions, folder: Path, rank: int) -> None:
     _quiet()
     _dedup().MinhashDedupBuckets(
         str(folder / "signatures"),
         str(folder / "pairs"),
-        index_folder=str(folder / "index") if with_index else None,
         config=_config(options),
-        only_dedup_in_index=False,
         lines_to_buffer=10_000,
     ).run(None, rank, options.buckets)
 
@@ -195,39 +202,40 @@ def _config(options: NearOptions) -> Any:
     )
 
 
-def _apply(folder: Path, shares: Sequence[_Share], keep: Sequence[bytearray]) -> dict[str, int]:
-    """Clear all rows of a cluster but its first, and all of the evaluation sets' cluster."""
-    known = dict(_read_pairs(folder / "clusters" / f"{_FROM_INDEX:06d}.clusters"))
-    leaked = set(known.values())
-    counts = {NEAR_DUPLICATE: 0, NEAR_LEAK: 0}
+def _apply(
+    folder: Path, shares: Sequence[_Share], keep: Sequence[bytearray], names: Sequence[str]
+) -> NearFound:
+    """Clear all rows of a cluster but its first, and all of those with an evaluation set."""
+    leaked: dict[int, set[str]] = defaultdict(set)
+    for rank, name in enumerate(names, len(shares)):
+        for _, cluster in _clusters(folder, rank):
+            leaked[cluster].add(name)
+    counts: Counter[str] = Counter()
+    leaks: Counter[str] = Counter(dict.fromkeys(names, 0))
     seen: set[int] = set()
     for rank, share in enumerate(shares):
-        clusters = dict(_read_pairs(folder / "clusters" / f"{rank:06d}.clusters"))
+        clusters = dict(_clusters(folder, rank))
         if not clusters:
             continue
-        for document, (part, row) in enumerate(_places(share)):
+        for document, (part, row) in enumerate(share.places()):
             cluster = clusters.get(document)
             if cluster is None:
                 continue
             if cluster in leaked:
                 counts[NEAR_LEAK] += 1
+                leaks.update(leaked[cluster])
             elif cluster in seen:
                 counts[NEAR_DUPLICATE] += 1
             else:
                 seen.add(cluster)
                 continue
             keep[part][row] = 0
-    return counts
+    return NearFound(counts[NEAR_DUPLICATE], counts[NEAR_LEAK], leaks)
 
 
-def _places(share: _Share) -> Iterator[tuple[int, int]]:
-    for number, mask in enumerate(share.masks, share.start):
-        for row, kept in enumerate(mask):
-            if kept:
-                yield number, row
-
-
-def _read_pairs(path: Path) -> Iterator[tuple[int, int]]:
+def _clusters(folder: Path, rank: int) -> Iterator[tuple[int, int]]:
+    """(document, cluster) of those of a task that are near any other."""
+    path = folder / "clusters" / f"{rank:06d}.clusters"
     if path.exists():
         yield from struct.iter_unpack("<II", path.read_bytes())
 

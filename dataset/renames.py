@@ -25,11 +25,14 @@ from dataset.statistics import sub_tokens
 MIN_SIMILARITY = 0.85
 # A function that also changed its file must have kept nearly all of its text.
 MIN_SIMILARITY_MOVED = 0.97
+# Below it, another number of parameters tells of another task.
+SAME_TASK = 0.97
 MIN_TOKENS = 25
 MASS_RENAME = 30
 SAME_SUBSTITUTION = 3
 _CANDIDATES = 60
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_GIVES_VALUE = re.compile(r"^\s*return\s+(?!None\b)\S|\byield\b", re.MULTILINE)
 
 
 class Pair(TypedDict):
@@ -112,7 +115,7 @@ def _pairs_of(
         if old.function.name in gained_names or new.function.name in lost_names:
             counts["moved or swapped"] += 1
             continue
-        reason = _noise(old, new)
+        reason = _noise(old, new, similarity)
         if reason:
             counts[reason] += 1
             continue
@@ -172,8 +175,12 @@ def _similarity(old: _Side, new: _Side, needed: float) -> float:
     return SequenceMatcher(None, old.tokens, new.tokens, autojunk=False).ratio()
 
 
-def _noise(old: _Side, new: _Side) -> str | None:
-    """Why two matching functions are no preference between two names, or None."""
+def _noise(old: _Side, new: _Side, similarity: float) -> str | None:
+    """Why two matching functions are no preference between two names, or None.
+
+    A function that takes or gives something else was often renamed because it does something
+    else: the old name was no worse for what it named.
+    """
     before, after = old.function.name, new.function.name
     if min(len(old.tokens), len(new.tokens)) < MIN_TOKENS:
         return "body too small"
@@ -190,9 +197,21 @@ def _noise(old: _Side, new: _Side) -> str | None:
     reason = function_reason(new.function)
     if reason:
         return f"new name: {reason}"
+    if similarity < SAME_TASK and _arity(old) != _arity(new):
+        return "another signature"
+    if _gives_value(old) != _gives_value(new):
+        return "another result"
     if re.search(rf"(?<!\w){re.escape(before)}(?!\w)", new.text):
         return "old name still in the body"
     return None
+
+
+def _arity(side: _Side) -> int:
+    return len([name for name in side.function.parameters if name not in ("self", "cls")])
+
+
+def _gives_value(side: _Side) -> bool:
+    return bool(_GIVES_VALUE.search(side.text))
 
 
 def _pair(

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from dataset.deduplicate import LeakEntry
 from dataset.errors import DatasetError
+from dataset.parts import VERSION
 from dataset.storage import read_tables
 
 # An acronym, a word with or without its capital, a number; letters beyond ASCII join a word.
@@ -41,7 +43,12 @@ class Statistics:
     @property
     def counts(self) -> dict[str, int]:
         """The build's counts by reason."""
-        return cast("dict[str, int]", self.build.get("counts", {}))
+        return cast("dict[str, int]", self.build["counts"])
+
+    @property
+    def leaks(self) -> dict[str, LeakEntry]:
+        """Rows left out for each evaluation set, by its name."""
+        return cast("dict[str, LeakEntry]", self.build["leaks"])
 
 
 def measure(folder: Path) -> Statistics:
@@ -54,6 +61,8 @@ def measure(folder: Path) -> Statistics:
         ) from error
     except ValueError as error:
         raise DatasetError(f"{folder}/stats.json: damaged; build the corpus again") from error
+    if build.get("version") != VERSION:
+        raise DatasetError(f"{folder}: written by another version of Namewright; build it again")
     found = Statistics(build)
     for name, about in sorted(build["files"].items()):
         path = folder / name

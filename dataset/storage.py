@@ -17,6 +17,8 @@ from dataset.errors import DatasetError
 # Its stubs leave some types open.
 _parquet = cast("Any", pq)
 PARTIAL = ".partial"
+# No room: on the disk, in the user's quota, in the largest file that is allowed.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ROW_GROUP = 20_000
 
 
@@ -33,7 +35,7 @@ def settled(path: Path) -> Generator[Path]:
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise DatasetError(
                 f"{path.parent}: the disk is full; free some space and run the same command again"
             ) from error

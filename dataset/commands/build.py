@@ -21,9 +21,10 @@ from dataset.build import Build, build
 from dataset.commands.choose_source import SOURCES, choose_units
 from dataset.commands.progress import PartProgress
 from dataset.config import load_config
-from dataset.deduplicate import read_evaluation_sets
+from dataset.deduplicate import TEST_SHARE, read_evaluation_sets
 from dataset.engines import ENGINES, Processes, make_engine
 from dataset.extract import Choice
+from dataset.manifest import read_excluded
 from dataset.near_duplicates import NearOptions
 
 
@@ -46,6 +47,7 @@ class Options:
     against       evaluation rows (JSON Lines) to keep out
     near          leave out near-duplicates, too
     ascii_names   leave out names beyond ASCII
+    tests         at most so many test cases, as a share of a repository's other functions
     out           folder to write
     engine        processes, local, slurm or ray; the last three are datatrove's
     engine_options  for the constructor of datatrove's executor
@@ -67,6 +69,7 @@ class Options:
     against: tuple[str, ...] = ()
     near: bool = False
     ascii_names: bool = False
+    tests: float = TEST_SHARE
     workers: int = 2
     engine: str = "processes"
     engine_options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -92,11 +95,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--near", action="store_const", const=True, help="no near-duplicates")
     parser.add_argument("--ascii-names", action="store_const", const=True)
+    parser.add_argument("--tests", type=float, help="share of a repository's other functions")
     parser.add_argument("--out", help="folder to write (corpus)")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--engine", choices=ENGINES)
     parser.add_argument("--validation", type=float, help="share of the repositories")
     parser.add_argument("--test", type=float, help="share of the repositories")
+
+
+def _row_licences(options: Options) -> tuple[str, ...]:
+    """Repositories are judged before they are read; of other sources the rows, one by one."""
+    return () if options.source == "git" else options.licences
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -114,8 +123,12 @@ def main(arguments: argparse.Namespace) -> int:
         make_engine(options.engine, options.workers, out / "logs", options.engine_options),
         Processes(min(options.workers, os.cpu_count() or 1)) if options.engine == "slurm" else None,
         0.0 if own else options.validation,
-        0.0 if own else options.test,
+        # The repositories that are new enough are the test split, and nothing else.
+        0.0 if own or options.newer_than else options.test,
         read_evaluation_sets(map(Path, options.against)),
+        read_excluded(Path(options.excluded)) if options.excluded else frozenset(),
+        _row_licences(options),
+        options.tests,
         Choice(options.ascii_names),
         NearOptions() if options.near else None,
         refused,

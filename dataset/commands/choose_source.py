@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from dataset.errors import DatasetError
+from dataset.licences import is_allowed
+from dataset.local import excluded_name, local_names
 from dataset.manifest import LAYOUTS, Rules, licence_of, read_excluded, read_lines, read_manifest
 from dataset.sources.addresses import group_addresses, read_addresses
 from dataset.sources.base import Unit
@@ -57,17 +59,31 @@ def choose_units(options: SourceOptions) -> tuple[list[Unit], Refused]:
         raise DatasetError(f"source {options.source!r} is unknown; known are {', '.join(SOURCES)}")
     units, refused = _READERS[options.source](options)
     if not units:
-        raise DatasetError(
-            "nothing to read; give --path, or --manifest with --repositories"
-            + (f" ({len(refused)} lines were refused)" if refused else "")
-        )
+        if refused:
+            raise DatasetError(f"nothing to read; refused: {len(refused)}, first: {refused[0][1]}")
+        raise DatasetError("nothing to read; give --path, or --manifest with --repositories")
     # What two manifests name is read once.
     return list(dict.fromkeys(units)), refused
 
 
 def _git(options: SourceOptions) -> tuple[list[Unit], Refused]:
-    units: list[Unit] = [_own_repository(Path(path)) for path in options.path]
+    units: list[Unit] = []
     refused: Refused = []
+    paths = [Path(path) for path in options.path]
+    excluded = _rules(options).excluded
+    for path, name in zip(paths, local_names(paths), strict=True):
+        known = excluded_name(path, excluded)
+        if known:
+            refused.append(("excluded", f"{path}: {known} is excluded from training data"))
+        else:
+            commit = head_commit(path)
+            licence = licence_of(path, commit)
+            if options.licences and not is_allowed(licence, options.licences):
+                refused.append(
+                    ("licence", f"{path}: has the licence {licence}, which is not allowed")
+                )
+            else:
+                units.append(Repository(name, commit, licence, path, newer_than=options.newer_than))
     if options.manifests and not options.repositories:
         raise DatasetError("--repositories is missing: the folder that holds the git directories")
     rules = _rules(options)
@@ -76,12 +92,6 @@ def _git(options: SourceOptions) -> tuple[list[Unit], Refused]:
         units += found
         refused += reasons
     return units, refused
-
-
-def _own_repository(git_dir: Path) -> Repository:
-    commit = head_commit(git_dir)
-    name = f"local/{git_dir.resolve().name}"
-    return Repository(name, commit, licence_of(git_dir, commit), git_dir)
 
 
 def _rules(options: SourceOptions) -> Rules:
@@ -97,12 +107,18 @@ def _rules(options: SourceOptions) -> Rules:
 
 def _folder(options: SourceOptions) -> tuple[list[Unit], Refused]:
     units: list[Unit] = []
-    for text in options.path:
-        path = Path(text)
+    refused: Refused = []
+    paths = [Path(path) for path in options.path]
+    excluded = _rules(options).excluded
+    for path, name in zip(paths, local_names(paths), strict=True):
         if not path.is_dir():
             raise DatasetError(f"{path}: no such folder")
-        units.append(Folder(f"local/{path.resolve().name}", path))
-    return units, []
+        known = excluded_name(path, excluded)
+        if known:
+            refused.append(("excluded", f"{path}: {known} is excluded from training data"))
+        else:
+            units.append(Folder(name, path))
+    return units, refused
 
 
 def _packages(options: SourceOptions) -> tuple[list[Unit], Refused]:

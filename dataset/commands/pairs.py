@@ -22,12 +22,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dataset.engines import Processes
 from dataset.errors import DatasetError
 from dataset.history import blob_reader, changes
+from dataset.local import excluded_name, local_names
 from dataset.manifest import Rules, licence_of, read_excluded, read_manifest
 from dataset.renames import find_pairs
 from dataset.sources.git import Repository, head_commit
 from dataset.storage import settled, write_text
 
-VERSION = 1
+# Raise it whenever the same history gives other pairs.
+VERSION = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,12 +84,15 @@ def _repositories(
 ) -> tuple[list[Repository], list[tuple[str, str]]]:
     found: list[Repository] = []
     refused: list[tuple[str, str]] = []
-    for text in arguments.repo:
-        path = Path(text)
-        commit = head_commit(path)
-        name = f"local/{path.resolve().name}"
-        found.append(Repository(name, commit, licence_of(path, commit), path))
     excluded = read_excluded(Path(arguments.excluded)) if arguments.excluded else frozenset[str]()
+    paths = [Path(text) for text in arguments.repo]
+    for path, name in zip(paths, local_names(paths), strict=True):
+        known = excluded_name(path, excluded)
+        if known:
+            refused.append(("excluded", f"{path}: {known} is excluded from training data"))
+        else:
+            commit = head_commit(path)
+            found.append(Repository(name, commit, licence_of(path, commit), path))
     for manifest in arguments.manifest:
         if not arguments.repositories:
             raise DatasetError("--repositories is missing: the folder of the git directories")

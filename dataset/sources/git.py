@@ -18,6 +18,8 @@ from dataset.sources.base import Document
 _REGULAR = (b"100644", b"100755")
 _PORTION = 500
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_REMOTE = re.compile(r"([^/:@]+/[^/:@]+?)(?:\.git)?$")
+_UNSHALLOW = "the clone is shallow: git fetch --unshallow"
 
 
 class GitMissing(DatasetError):
@@ -43,7 +45,7 @@ class Repository:
         """Its Python files in the order of the tree; raises DatasetError without the commit."""
         split = ""
         if self.newer_than:
-            split = "test" if first_date(self.git_dir, self.commit) >= self.newer_than else "train"
+            split = "test" if first_date(self.git_dir, self.commit) >= self.newer_than else ""
         entries: list[Entry] = []
         for entry in python_entries(self.git_dir, self.commit):
             large = entry.size is not None and entry.size > MAX_FILE_BYTES
@@ -138,8 +140,7 @@ def _listing(git_dir: Path, commit: str) -> tuple[bytes, frozenset[bytes]]:
             # Git will not tell sizes where it would have to fetch some of the files.
             listing = git(git_dir, "ls-tree", "-r", "-z", commit)
         except DatasetError:
-            shallow = any((git_dir / part).exists() for part in ("shallow", ".git/shallow"))
-            hint = "the clone is shallow: git fetch --unshallow" if shallow else "fetch it"
+            hint = _UNSHALLOW if _is_shallow(git_dir) else "fetch it"
             raise DatasetError(f"{git_dir}: no commit {commit}; {hint}") from first
     objects = git(git_dir, "rev-list", "--objects", "--no-walk", "--missing=print", commit)
     lines = objects.split(b"\n")
@@ -199,8 +200,28 @@ def _blobs(git_dir: Path, entries: Sequence[Entry]) -> Iterator[tuple[Entry, byt
                 yield entry, data
 
 
+def remotes(git_dir: Path) -> list[str]:
+    """`owner/name` of each address that a clone fetches from, as far as they have that form."""
+    try:
+        lines = git(git_dir, "config", "--get-regexp", r"^remote\..*\.url$").decode(
+            errors="replace"
+        )
+    except GitMissing:
+        raise
+    except DatasetError:
+        return []
+    addresses = (line.partition(" ")[2] for line in lines.splitlines())
+    return [match.group(1) for text in addresses if (match := _REMOTE.search(text.strip("/ ")))]
+
+
+def _is_shallow(git_dir: Path) -> bool:
+    return any((git_dir / part).exists() for part in ("shallow", ".git/shallow"))
+
+
 def first_date(git_dir: Path, commit: str) -> str:
-    """The date (ISO) of the oldest root of a commit's history."""
+    """The date (ISO) of the oldest root of a commit's history; raises DatasetError."""
+    if _is_shallow(git_dir):
+        raise DatasetError(f"{git_dir}: its first commit is not known; {_UNSHALLOW}")
     lines = git(git_dir, "log", "--max-parents=0", "--format=%cs", commit).decode().split()
     if not lines:
         raise DatasetError(f"{git_dir}: {commit} has no first commit; fetch the full history")

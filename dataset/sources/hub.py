@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
@@ -19,6 +18,7 @@ from dataset.storage import settled
 
 ENDPOINT = "https://huggingface.co"
 _TIMEOUT = 60.0
+_MAGIC = b"PAR1"
 
 
 def fetch_tables(dataset: str, config: str, folder: Path, splits: tuple[str, ...] = ()) -> Path:
@@ -45,6 +45,8 @@ def _read_listing(address: str) -> dict[str, list[str]]:
     with _open(address) as answer:
         try:
             listing = json.loads(answer.read())
+        except OSError as error:
+            raise _silent(address, error) from error
         except ValueError as error:
             raise DatasetError(f"{address}: the hub's answer is not JSON; try again") from error
     if not isinstance(listing, dict):
@@ -58,7 +60,15 @@ def _read_listing(address: str) -> dict[str, list[str]]:
 
 def _download(url: str, target: Path) -> None:
     with settled(target) as partial, _open(url) as answer, partial.open("wb") as stream:
-        shutil.copyfileobj(answer, stream, 1 << 20)
+        try:
+            head = answer.read(len(_MAGIC))
+            if head != _MAGIC:
+                raise DatasetError(f"{url}: the hub's answer is not a Parquet file; try again")
+            stream.write(head)
+            while portion := answer.read(1 << 20):
+                stream.write(portion)
+        except TimeoutError as error:
+            raise _silent(url, error) from error
         promised = answer.headers.get("Content-Length")
         if promised is not None and stream.tell() != int(promised):
             raise DatasetError(f"{url}: the download ended early; run the same command again")
@@ -74,8 +84,12 @@ def _open(address: str) -> Any:
         hint = "set HF_TOKEN" if error.code in (401, 403) else "check the dataset's name"
         raise DatasetError(f"{address}: the hub answered {error.code}; {hint}") from error
     except (URLError, TimeoutError, OSError) as error:
-        cause = getattr(error, "reason", error)
-        raise DatasetError(
-            f"{address}: no answer ({cause}); check the network, or fetch the files elsewhere and"
-            " give their folder with --source table --path FOLDER"
-        ) from error
+        raise _silent(address, error) from error
+
+
+def _silent(address: str, error: OSError) -> DatasetError:
+    cause = getattr(error, "reason", error)
+    return DatasetError(
+        f"{address}: no answer ({cause}); check the network, or fetch the files elsewhere and"
+        " give their folder with --source table --path FOLDER"
+    )

@@ -31,6 +31,12 @@ def be_killed() -> bytes:
     return b""
 
 
+def fail_at_one(rank: int) -> None:
+    """A task."""
+    if rank == 1:
+        raise ZeroDivisionError("a bug")
+
+
 @dataclass(frozen=True, slots=True)
 class OneFile:
     """A unit of one file that `content` gives."""

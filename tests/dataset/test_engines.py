@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,11 +45,18 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
-def recipe(folder: Path, engine: str, out: Path, options: str = "{}") -> list[str]:
+def recipe(
+    folder: Path,
+    engine: str,
+    out: Path,
+    options: str = "{}",
+    workers: int = 1,
+    near: bool = True,
+) -> list[str]:
     path = folder / f"{engine}.yaml"
     path.write_text(
-        f"manifests: {folder}/manifest.tsv\nrepositories: {folder}/clones\nworkers: 1\n"
-        f"engine: {engine}\nengine_options: {options}\nout: {out}\nnear: true\n"
+        f"manifests: {folder}/manifest.tsv\nrepositories: {folder}/clones\nworkers: {workers}\n"
+        f"engine: {engine}\nengine_options: {options}\nout: {out}\nnear: {str(near).lower()}\n"
     )
     return ["build", "--config", str(path)]
 
@@ -101,6 +111,64 @@ def test_slurm_that_is_not_there(
     monkeypatch.setenv("PATH", str(git.parent))
     assert main(recipe(tmp_path, "slurm", tmp_path / "out", options)) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def ray_environment() -> Iterator[dict[str, str]]:
+    """Ray's sockets need a short path, and what it leaves there is cleared away."""
+    with tempfile.TemporaryDirectory(
+        prefix="ray", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        yield {**os.environ, "RAY_TMPDIR": folder, "RAY_ADDRESS": "local"}
+
+
+def run(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dataset", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_ray_with_two_workers_gives_the_same_bytes(
+    manifest: Path, tmp_path: Path, ray_environment: dict[str, str]
+) -> None:
+    out = tmp_path / "ray"
+    command = recipe(tmp_path, "ray", out, "{mem_per_cpu_gb: 0.1}", workers=2, near=False)
+    done = run(command, ray_environment)
+    assert done.returncode == 0, done.stderr
+    assert len(list((out / "logs/completions").iterdir())) == 3
+    assert main(recipe(tmp_path, "processes", tmp_path / "processes", near=False)) == 0
+    assert shards(out) == shards(tmp_path / "processes")
+
+
+def test_a_ray_cluster_that_does_not_answer_is_one_line(
+    manifest: Path, tmp_path: Path, ray_environment: dict[str, str]
+) -> None:
+    environment = {**ray_environment, "RAY_ADDRESS": "not/an/address:x"}
+    done = run(recipe(tmp_path, "ray", tmp_path / "out"), environment)
+    assert done.returncode == 2
+    assert "dataset: ray did not start or answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+LOSES_A_TASK = """
+import sys
+from pathlib import Path
+from dataset.engines import Datatrove
+from dataset.errors import DatasetError
+from tests.dataset.failing_units import fail_at_one
+engine = Datatrove("ray", 2, Path(sys.argv[1]), {"tasks_per_job": 1, "mem_per_cpu_gb": 0.1})
+try:
+    engine(fail_at_one, 3, lambda rank: None)
+except DatasetError as error:
+    print(error)
+"""
+
+
+def test_a_task_that_failed_under_ray_is_told(
+    tmp_path: Path, ray_environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-c", LOSES_A_TASK, str(tmp_path / "logs")]
+    done = subprocess.run(command, env=ray_environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout == f"1 of 3 tasks failed; see {tmp_path}/logs, mend it and run again\n"
 
 
 def test_processes_run_every_task_once() -> None:

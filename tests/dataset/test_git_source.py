@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dataset.errors import DatasetError
-from dataset.sources.git import Repository, first_date, head_commit
+from dataset.sources.git import Repository, first_date, head_commit, remotes
 from tests.dataset.git_repository import commit, git, make_repository
 
 
@@ -79,6 +79,32 @@ def test_repositories_begun_after_a_date_are_the_test_split(tmp_path: Path) -> N
     repository = make_repository(tmp_path)
     sha = commit(repository, {"a.py": "a = 1\n"}, date="2024-06-01T00:00:00Z")
     assert first_date(repository, sha) == "2024-06-01"
-    for date, split in (("2024-01-01", "test"), ("2025-01-01", "train")):
+    for date, split in (("2024-01-01", "test"), ("2025-01-01", "")):
         unit = Repository("ann/alpha", sha, "MIT", repository, newer_than=date)
         assert [document.split for document in unit.documents(Counter())] == [split]
+
+
+def test_the_first_date_of_a_shallow_clone_is_not_known(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "work")
+    commit(repository, {"a.py": "a = 1\n"}, date="2019-01-01T00:00:00Z")
+    sha = commit(repository, {"a.py": "a = 2\n"}, date="2024-01-01T00:00:00Z")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
+    with pytest.raises(DatasetError, match=r"first commit is not known; .*--unshallow"):
+        first_date(tmp_path / "shallow", sha)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://github.com/Ann/Alpha.git", "Ann/Alpha"),
+        ("https://github.com/Ann/Alpha/", "Ann/Alpha"),
+        ("git@github.com:Ann/Alpha.git", "Ann/Alpha"),
+        ("ssh://git@example.org:22/Ann/Alpha", "Ann/Alpha"),
+        ("/srv/clones/Ann/Alpha.git", "Ann/Alpha"),
+    ],
+)
+def test_remotes_tell_owner_and_name(tmp_path: Path, address: str, name: str) -> None:
+    repository = make_repository(tmp_path)
+    git(repository, "remote", "add", "upstream", address)
+    git(repository, "remote", "add", "other", "https://example.org/bob/beta")
+    assert sorted(remotes(repository)) == sorted([name, "bob/beta"])

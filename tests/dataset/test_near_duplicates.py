@@ -67,14 +67,48 @@ def test_small_corpora(tmp_path: Path, count: int) -> None:
     assert len(found) == count
 
 
+def evaluation_set(path: Path, *sources: str) -> str:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps({"source": source}) + "\n" for source in sources))
+    return str(path)
+
+
 def test_what_is_near_an_evaluation_set_goes(tmp_path: Path) -> None:
-    known = tmp_path / "known.jsonl"
-    known.write_text(json.dumps({"source": BODY.format(name="x", end=", 1")}) + "\n")
+    known = evaluation_set(tmp_path / "known.jsonl", BODY.format(name="x", end=", 1"))
     sources = {
         "a.py": BODY.format(name="read_rows", end=""),
         "b.py": BODY.format(name="load_rows", end=", limit"),
         "c.py": OTHER,
     }
-    found, stats = build(sources, tmp_path, "--against", str(known))
+    found, stats = build(sources, tmp_path, "--against", known)
     assert found == {"count_words"}
-    assert stats["leaks"] == {"near": 2}
+    assert stats["leaks"] == {"known": {"functions": 1, "exact": 0, "near": 2}}
+
+
+def test_leaks_are_told_of_each_evaluation_set(tmp_path: Path) -> None:
+    near = evaluation_set(tmp_path / "near.jsonl", BODY.format(name="x", end=", 1"))
+    equal = evaluation_set(tmp_path / "equal.jsonl", BODY.format(name="y", end=""), OTHER)
+    far = evaluation_set(tmp_path / "far.jsonl", "def z(a):\n    return [a, a, 'other']\n")
+    again = evaluation_set(tmp_path / "b/near.jsonl", OTHER.replace("text", "words_of_text"))
+    sources = {
+        "a.py": BODY.format(name="read_rows", end=""),
+        "b.py": BODY.format(name="load_rows", end=", limit"),
+        "c.py": "def skip(stream):\n    return stream.read(1) or stream.read(2)\n",
+    }
+    arguments = (word for path in (near, equal, far, again) for word in ("--against", path))
+    found, stats = build(sources, tmp_path, *arguments)
+    assert found == {"skip"}
+    assert stats["leaks"] == {
+        str(near): {"functions": 1, "exact": 0, "near": 1},
+        "equal": {"functions": 2, "exact": 1, "near": 1},
+        "far": {"functions": 1, "exact": 0, "near": 0},
+        str(again): {"functions": 1, "exact": 0, "near": 0},
+    }
+    assert stats["counts"]["in an evaluation set"] == 1
+    assert stats["counts"]["near an evaluation set"] == 1
+    assert main(["stats", str(tmp_path / "out")]) == 0
+    card = (tmp_path / "out/README.md").read_text()
+    assert "| equal | 2 | 1 | 1 |" in card
+    page = (tmp_path / "out/report.html").read_text()
+    assert "equal: equal" in page
+    assert "equal: near" in page

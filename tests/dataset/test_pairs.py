@@ -63,6 +63,11 @@ def test_the_body_may_change_a_little(tmp_path: Path) -> None:
     assert names(tmp_path, {"a.py": body("load")}, {"a.py": after}) == [("load", "read_rows")]
 
 
+def test_a_method_that_became_a_function_may_keep_its_task(tmp_path: Path) -> None:
+    before = body("load").replace("(path", "(self, path")
+    assert names(tmp_path, {"a.py": before}, {"a.py": body("read_rows")}) == [("load", "read_rows")]
+
+
 def test_methods_and_renamed_files(tmp_path: Path) -> None:
     def method(name: str) -> str:
         lines = body(name).replace("(path", "(self, path").splitlines()
@@ -100,6 +105,14 @@ def test_a_move_between_files_needs_the_same_text(tmp_path: Path) -> None:
             body("load"),
             body("read_rows").replace("return rows", "return load(rows)"),
         ),
+        (
+            "another signature",
+            body("load"),
+            body("read_rows")
+            .replace("limit=10", "limit=10, strict=True")
+            .replace("> limit:", "> limit and strict:"),
+        ),
+        ("another result", body("load"), body("read_rows").replace("return rows", "emit(rows)")),
         ("two alike", body("load"), body("read_rows") + "\n\n" + body("read_lines")),
     ],
 )
