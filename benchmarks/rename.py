@@ -1,10 +1,12 @@
 """Rename a function, run its project's own tests: does the program still work, and were we warned?
 
-    python benchmarks/rename.py --set develop --sites 10 --engines namewright,jedi,rope,words
+    python benchmarks/rename.py --part fresh --sites 20 --seed 7
 
 Downloads each package's source once into `benchmarks/.cache` (never committed), keeps the functions
 that its tests execute, draws some of them with a seed, and lets every engine rename each one to a
-fresh name. Tests run once for each distinct result. Rows go to `--json`, the table to the terminal.
+fresh name. Tests run once for each distinct result. Every row is appended to a file at once; what
+stands there is not done again, and our own rows count for one state of our source. The table comes
+last; `--table-only` prints it from what is there.
 """
 
 from __future__ import annotations
@@ -12,122 +14,168 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import random
-import shutil
-import statistics
+import signal
 import subprocess
 import sys
-import tarfile
 import time
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 # This folder comes last: its `dataset.py` must not stand in for the package of that name.
 sys.path[:] = [str(HERE.parent), *(one for one in sys.path if one != str(HERE)), str(HERE)]
 
-from rename_engines import ENGINES, Outcome, Site  # noqa: E402
-
-from dataset.functions import Function, find_functions  # noqa: E402
-
-CACHE = HERE / ".cache"
-PYTHON = CACHE / "venv" / "bin" / "python"
-TEST_TIMEOUT = 180
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One rename by one engine and what the tests said."""
-
-    package: str
-    engine: str
-    path: str
-    line: int
-    name: str
-    kind: str
-    passed: bool
-    refused: bool
-    doubtful: bool
-    findings: tuple[str, ...]
-    seconds: float
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A package of `rename_packages.toml`; `part` is develop or held_out."""
-
-    version: str
-    part: str
-    source: str
-    arguments: list[str]
+from rename_engines import ENGINES, Outcome, edited_offsets, fingerprint  # noqa: E402
+from rename_oracle import Oracle, Touched  # noqa: E402
+from rename_sites import (  # noqa: E402
+    CACHE,
+    PYTHON,
+    Package,
+    Site,
+    listed,
+    make_environment,
+    measured,
+    prepared,
+    record_reads,
+    sites_of,
+)
+from rename_sites import run_tests as run_package_tests  # noqa: E402
+from rename_table import PROBE, Row, table  # noqa: E402
 
 
 def main() -> None:
     """Run the benchmark and print the table."""
-    arguments = _arguments()
-    listed = tomllib.loads((HERE / "rename_packages.toml").read_text("utf-8"))
-    packages = {name: Package(**entry) for name, entry in listed.items()}
-    wanted = arguments.packages.split(",") if arguments.packages else None
-    rows: list[Row] = []
-    for name, package in packages.items():
-        if wanted is not None and name not in wanted:
-            continue
-        if wanted is None and arguments.set not in {"all", package.part}:
-            continue
+    options = _arguments()
+    # Leave by an exception, so that a package is put back as it was.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    make_environment()
+    fingerprint()  # now: the source may change while this runs
+    names = options.packages.split(",") if options.packages else []
+    packages = listed(options.part.split(","), names)
+    kept = Path(options.rows)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    rows = _kept_rows(kept)
+    if options.table_only and not options.rejudge:
+        _print_tables([row for key, row in rows.items() if key == row.key])
+        return
+    wanted: list[Row] = []
+    for package in packages:
         try:
-            rows += _package_rows(name, package, arguments)
+            wanted += _package_rows(prepared(package, Path(options.store)), options, rows, kept)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            print(f"{name}: left out: {error}", file=sys.stderr)
-        if arguments.json:
-            Path(arguments.json).write_text(
-                json.dumps([asdict(row) for row in rows], indent=1), "utf-8"
-            )
-    print(table(rows))
+            print(f"{package.name}: left out: {error}", file=sys.stderr)
+    _print_tables(wanted)
+
+
+def _print_tables(rows: list[Row]) -> None:
+    """Print a table for each part of the list, and the one of all rows last."""
+    parts = list(dict.fromkeys(row.part for row in rows))
+    for part in parts if len(parts) > 1 else []:
+        mine = [row for row in rows if row.part == part]
+        print(f"\n{part}: {len({row.package for row in mine})} packages\n\n{table(mine)}")
+    print(f"\nall: {len({row.package for row in rows})} packages\n\n{table(rows)}")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--set", choices=["develop", "held_out", "all"], default="develop")
+    parser.add_argument("--part", default="develop,held_out,fresh", help="parts of the list")
     parser.add_argument("--packages", default="", help="only these, comma-separated")
-    parser.add_argument("--sites", type=int, default=10, help="functions of each package")
+    parser.add_argument("--sites", type=int, default=20, help="functions of each package")
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", default="", help="write the rows there")
+    parser.add_argument("--rows", default=str(CACHE / "rename-rows.jsonl"))
+    parser.add_argument("--store", default=str(CACHE / "packages"), help="unpacked packages")
+    parser.add_argument("--slowest", type=float, default=10, help="seconds a suite may take")
+    parser.add_argument("--table-only", action="store_true", help="of all rows kept, run nothing")
+    parser.add_argument("--rejudge", action="store_true", help="strangers anew, no tests")
+    parser.add_argument("--any-state", action="store_true", help="our rows of any source count")
     return parser.parse_args()
 
 
-def _package_rows(name: str, package: Package, options: argparse.Namespace) -> list[Row]:
-    root = _extracted(name, package.version)
-    command = package.arguments
-    sites = _sites(name, root, root / package.source, command, options)
-    rows: list[Row] = []
+def _kept_rows(path: Path) -> dict[str, Row]:
+    if not path.is_file():
+        return {}
+    lines = path.read_text("utf-8").splitlines()
+    rows = [Row(**json.loads(line)) for line in lines if line.endswith("}")]
+    return {key: row for row in rows for key in (row.key, row.any_key)}
+
+
+def _package_rows(
+    package: Package, options: argparse.Namespace, known: dict[str, Row], kept: Path
+) -> list[Row]:
+    lines, seconds = measured(package)
+    if seconds > options.slowest:
+        raise RuntimeError(f"its tests take {seconds:.0f} s")
+    sites = sites_of(package, lines, options.sites, options.seed)
+    oracle: Oracle | None = None
     verdicts: dict[str, bool] = {}
+    rows: list[Row] = []
     for site in sites:
         for engine in options.engines.split(","):
-            row = _try(root, site, engine, command, verdicts)
+            key = Row.key_of(site, package.folder, engine, _state(engine))
+            any_key = Row.key_of(site, package.folder, engine, "")
+            if key in known or (options.any_state and any_key in known):
+                row = known.get(key) or known[any_key]
+                if options.rejudge and row.judged_by != PROBE:
+                    oracle = oracle or Oracle(package.folder, record_reads(package))
+                    row = _rejudged(package, site, row, oracle)
+                    _keep(row, kept)
+                rows.append(row)
+                continue
+            if options.table_only:
+                continue
+            oracle = oracle or Oracle(package.folder, record_reads(package))
+            row = _try(package, site, engine, seconds, verdicts, oracle)
+            _keep(row, kept)
             rows.append(row)
             if engine == "namewright":
                 _report(row)
-    print(f"{name}: {len(sites)} functions", file=sys.stderr)
+    print(f"{package.name}: {len(sites)} functions, tests {seconds:.1f} s", file=sys.stderr)
     return rows
+
+
+def _rejudged(package: Package, site: Site, row: Row, oracle: Oracle) -> Row:
+    try:
+        outcome = ENGINES[row.engine](package.folder, site)
+    except Exception:
+        outcome = Outcome({})
+    inside = {
+        path: data for path, data in outcome.contents.items()
+        if path.is_relative_to(package.folder)
+    }  # fmt: skip
+    edits = edited_offsets(site, inside) if outcome.edits is None else outcome.edits
+    touched = oracle.judge(site, edits) or Touched(None, None, None)
+    return replace(
+        row, seen=touched.seen, unrelated=touched.unrelated, missed=touched.missed, judged_by=PROBE
+    )
+
+
+def _keep(row: Row, kept: Path) -> None:
+    with kept.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(row)) + "\n")
+
+
+def _state(engine: str) -> str:
+    return fingerprint() if engine == "namewright" else "released"
 
 
 def _report(row: Row) -> None:
     state = "pass" if row.passed else "BROKEN"
     flags = ("refused " if row.refused else "") + ("doubtful " if row.doubtful else "")
     print(f"  {state:6} {flags}{row.path}:{row.line} {row.name} {row.seconds * 1000:.0f} ms"
-          f" {row.error}", file=sys.stderr)  # fmt: skip
+          f" seen {row.seen} unrelated {row.unrelated} missed {row.missed} {row.error}",
+          file=sys.stderr, flush=True)  # fmt: skip
     if row.doubtful or row.refused or not row.passed:
         for one in row.findings[:4]:
-            print(f"           {one}", file=sys.stderr)
+            print(f"           {one}", file=sys.stderr, flush=True)
 
 
-def _try(root: Path, site: Site, engine: str, command: list[str], seen: dict[str, bool]) -> Row:
+def _try(
+    package: Package, site: Site, engine: str, usual: float, seen: dict[str, bool], oracle: Oracle
+) -> Row:
+    root = package.folder
     started = time.perf_counter()
     error = ""
     try:
@@ -135,19 +183,43 @@ def _try(root: Path, site: Site, engine: str, command: list[str], seen: dict[str
     except Exception as raised:
         error, outcome = f"{type(raised).__name__}: {raised}", Outcome({})
     seconds = time.perf_counter() - started
-    changed = {path: data for path, data in outcome.contents.items() if path.read_bytes() != data}
+    changed = {
+        path: data for path, data in outcome.contents.items()
+        # Some engines would also edit the libraries that they read.
+        if path.is_relative_to(root) and path.read_bytes() != data
+    }  # fmt: skip
     passed = False
     if changed:
-        key = _key(changed)
-        if key not in seen:
-            with _replaced(changed):
-                seen[key] = _tests_pass(root, command)
-        passed = seen[key]
+        passed = _passes(package, changed, usual, seen)
     elif not outcome.refused and not error:
         error = "changed nothing"
-    return Row(site.package, engine, str(site.path.relative_to(root)), site.line, site.name,
-               site.kind, passed, outcome.refused, outcome.doubtful, outcome.findings, seconds,
-               error)  # fmt: skip
+    certain_passed = passed
+    if engine == "namewright" and outcome.doubtful and outcome.certain != outcome.contents:
+        certain_passed = _passes(package, outcome.certain, usual, seen)
+    edits = outcome.edits
+    edits = edited_offsets(site, changed) if edits is None else edits
+    touched = oracle.judge(site, edits) or Touched(None, None, None)
+    return Row(
+        package.name, package.part, engine, _state(engine), str(site.path.relative_to(root)),
+        site.line, site.offset, site.name, site.kind, passed, certain_passed, outcome.refused,
+        outcome.doubtful, list(outcome.findings), seconds, error[:300],
+        touched.seen, touched.unrelated, touched.missed, PROBE,
+    )  # fmt: skip
+
+
+def _passes(
+    package: Package, changed: Mapping[Path, bytes], usual: float, seen: dict[str, bool]
+) -> bool:
+    key = _key(changed)
+    if key not in seen:
+        with _replaced(changed):
+            launcher = [str(PYTHON), "-m", "pytest"]
+            for _ in range(2):  # a test that fails now and then must not judge
+                result = run_package_tests(package, launcher, [], 15 + 6 * usual)
+                seen[key] = result.returncode == 0
+                if seen[key]:
+                    break
+    return seen[key]
 
 
 def _key(changed: Mapping[Path, bytes]) -> str:
@@ -167,166 +239,6 @@ def _replaced(changed: Mapping[Path, bytes]) -> Iterator[None]:
     finally:
         for path, data in before.items():
             path.write_bytes(data)
-
-
-def _tests_pass(root: Path, command: list[str], *extra: str) -> bool:
-    return _run_tests(root, [str(PYTHON), *extra, "-m", "pytest"], command).returncode == 0
-
-
-def _run_tests(
-    root: Path, launcher: list[str], command: list[str]
-) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
-    environment["PYTHONPATH"] = os.pathsep.join([str(root / "src"), str(root)])
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
-    deselected = _state(root, "deselected")
-    if deselected.is_file():
-        options += [f"--deselect={one}" for one in deselected.read_text().split("\n") if one]
-    try:
-        return subprocess.run(
-            ["nice", *launcher, *options, *command], cwd=root, env=environment,
-            capture_output=True, text=True, timeout=TEST_TIMEOUT, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess([], 1, "", "timed out")
-
-
-def _extracted(name: str, version: str) -> Path:
-    folder = CACHE / "packages" / f"{name}-{version}"
-    if folder.is_dir():
-        return folder
-    stem = f"{name.replace('-', '_')}-{version}.tar.gz"
-    archive = CACHE / "sdists" / stem
-    if not archive.is_file():
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps",
-             "-d", str(archive.parent), f"{name}=={version}"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-    with tarfile.open(archive) as opened:
-        top = opened.getnames()[0].split("/")[0]
-        opened.extractall(CACHE / "packages" / "tmp", filter="data")
-    shutil.move(CACHE / "packages" / "tmp" / top, folder)
-    (folder / ".gitignore").unlink(missing_ok=True)
-    configurations = [folder / one for one in ("pytest.ini", "tox.ini", "setup.cfg")]
-    configurations.append(folder / "pyproject.toml")
-    texts = [one.read_text("utf-8") for one in configurations if one.is_file()]
-    marks = ("[pytest]", "[tool:pytest]", "[tool.pytest")
-    if not any(mark in text for text in texts for mark in marks):
-        (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")  # ours above must not count
-    return folder
-
-
-def _sites(
-    name: str, root: Path, source: Path, command: list[str], options: argparse.Namespace
-) -> list[Site]:
-    lines = _executed_lines(root, source, command)
-    found: list[Site] = []
-    for path, executed in sorted(lines.items()):
-        data = path.read_bytes()
-        for function in find_functions(data):
-            if _is_wanted(path, function) and _is_executed(data, function, executed):
-                found.append(_site(name, path, function))
-    chosen = random.Random(f"{options.seed}:{name}").sample(found, len(found))
-    # Methods and properties break more often than functions: every second one is a member.
-    members = [one for one in chosen if one.kind in {"method", "property"}]
-    others = [one for one in chosen if one.kind not in {"method", "property"}]
-    half = max(options.sites // 2, options.sites - len(others))
-    return members[:half] + others[: options.sites - len(members[:half])]
-
-
-def _is_wanted(path: Path, function: Function) -> bool:
-    is_test = "tests" in path.parts or path.name.startswith(("test_", "conftest"))
-    is_dunder = function.name.startswith("__") and function.name.endswith("__")
-    return not is_test and not is_dunder
-
-
-def _is_executed(data: bytes, function: Function, executed: set[int]) -> bool:
-    first = data[: function.body_span.start].count(b"\n") + 1
-    last = data[: function.body_span.end].count(b"\n") + 1
-    return any(line in executed for line in range(first, last + 1))
-
-
-def _site(package: str, path: Path, function: Function) -> Site:
-    kind = "property" if function.is_property else "method" if function.is_method else "function"
-    if function.is_nested and kind == "function":
-        kind = "nested"
-    body = function.name.lstrip("_")
-    new = "_" * (len(function.name) - len(body)) + f"renamed_{body}"
-    return Site(package, path, function.name_span.start, function.line, function.name, kind, new)
-
-
-def _executed_lines(root: Path, source: Path, command: list[str]) -> dict[Path, set[int]]:
-    kept = _state(root, "executed.json")
-    if not kept.is_file():
-        _find_failing(root, command)
-        report = _state(root, "coverage.json")
-        coverage = [str(PYTHON), "-m", "coverage", "run", f"--data-file={_state(root, 'coverage')}",
-                    f"--source={source}", "-m", "pytest"]  # fmt: skip
-        result = _run_tests(root, coverage, command)
-        if result.returncode != 0:
-            raise RuntimeError(f"its tests fail before any rename: {result.stdout[-300:]}")
-        subprocess.run(
-            [str(PYTHON), "-m", "coverage", "json", f"--data-file={_state(root, 'coverage')}",
-             "-q", "-i", "-o", str(report)], cwd=root, check=True, capture_output=True,
-        )  # fmt: skip
-        files = json.loads(report.read_text("utf-8"))["files"]
-        lines = {path: entry["executed_lines"] for path, entry in files.items()}
-        kept.write_text(json.dumps(lines), "utf-8")
-    return {root / path: set(lines) for path, lines in json.loads(kept.read_text("utf-8")).items()}
-
-
-def _state(root: Path, what: str) -> Path:
-    """Where the benchmark keeps what it found out about a package, outside of the package."""
-    return root.parent / f"{root.name}.{what}"
-
-
-def _find_failing(root: Path, command: list[str]) -> None:
-    """Deselect what fails before any rename; such tests cannot judge one."""
-    launcher = [str(PYTHON), "-m", "pytest"]
-    result = _run_tests(root, launcher, [*command, "--maxfail=60", "-rfE"])
-    failing = [
-        line.split(" ")[1] for line in result.stdout.splitlines()
-        if line.startswith(("FAILED ", "ERROR "))
-    ]  # fmt: skip
-    _state(root, "deselected").write_text("\n".join(failing), "utf-8")
-
-
-def table(rows: list[Row]) -> str:
-    """Return the table of the rows, one line for each engine."""
-    lines = [
-        "| engine | n | tests pass | pass or refused | broken, no finding | broken, not asked "
-        "| good refused | good with a doubt | median / p95 ms |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for engine in dict.fromkeys(row.engine for row in rows):
-        mine = [row for row in rows if row.engine == engine]
-        good = [row for row in mine if row.passed]
-        silent = [r for r in mine if not r.passed and not _warned(r)]
-        times = sorted(row.seconds * 1000 for row in mine)
-        p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
-        cells = [
-            engine,
-            str(len(mine)),
-            _share(sum(r.passed and not r.refused for r in mine), sum(not r.refused for r in mine)),
-            _share(sum(r.passed or r.refused for r in mine), len(mine)),
-            _share(len(silent), len(mine)),
-            _share(sum(not (r.passed or r.refused or r.doubtful) for r in mine), len(mine)),
-            _share(sum(row.refused for row in good), len(good)),
-            _share(sum(row.doubtful and not row.refused for row in good), len(good)),
-            f"{statistics.median(times):.0f} / {p95:.0f}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _warned(row: Row) -> bool:
-    """Whether a finding beyond the general note on public names told of the danger."""
-    return any("is public:" not in one for one in row.findings)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}% ({part}/{whole})" if whole else "–"
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from server.refactoring.values import (
     NOTHING,
     ClassValue,
     InstanceValue,
+    ModuleValue,
     Place,
     Value,
     Values,
+    binding,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ _CONTAINERS = {
     b"deque": "list", b"KeysView": "list", b"ValuesView": "list", b"AsyncGenerator": "list",
 }  # fmt: skip
 _BUILTIN_CONTAINERS = {b"list", b"set", b"frozenset", b"dict", b"tuple"}
+_OPENING = re.compile(rb"^[rRbBuUfF]*(?=['\"])")
+_TYPE_FORMS = {"subscript", "generic_type", "binary_operator", "union_type", "type", "string"}
+_MAX_IMPORTS = 5
 _DOTTED = re.compile(rb"[A-Za-z_][\w.]*")
 
 
@@ -39,6 +44,7 @@ class Annotations:
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
+        self._reading: set[Place] = set()
 
     def instances(self, at: Place) -> Values:
         """Return the instances that the annotation at this place promises."""
@@ -71,7 +77,65 @@ class Annotations:
             return NOTHING if owner is None else frozenset({InstanceValue(ClassValue(owner))})
         if word == b"Any":
             return NOTHING
-        return self._instances_of(self._inference.evaluate(at))
+        found = self._aliased(at)
+        return self._instances_of(self._inference.evaluate(at)) if found is None else found
+
+    def _aliased(self, at: Place) -> Values | None:
+        """Read `Tree = Union[A, B]`, `type Tree = …`, a type variable; None when it is none."""
+        meaning = self._meaning(at)
+        if meaning is None or meaning in self._reading:
+            return None
+        self._reading.add(meaning)
+        try:
+            if meaning.kind in _TYPE_FORMS:
+                return self.instances(meaning)
+            return self._made_by_call(meaning)
+        finally:
+            self._reading.discard(meaning)
+
+    def _made_by_call(self, call: Place) -> Values | None:
+        """Read the bound of `TypeVar(…)`, or what `NewType(…)` is made of."""
+        function, arguments = call.field("function"), call.field("arguments")
+        if call.kind != "call" or function is None or arguments is None:
+            return None
+        maker = function.text.rpartition(b".")[2]
+        if maker not in {b"TypeVar", b"NewType"}:
+            return None
+        found: list[Place] = []
+        for one in list(arguments.children())[1:]:
+            name = one.field("name") if one.kind == "keyword_argument" else None
+            value = one.field("value") if name is not None and name.text == b"bound" else None
+            if name is None:
+                found.append(one)
+            elif value is not None:
+                found.append(value)
+        return self._all(found)
+
+    def _meaning(self, at: Place) -> Place | None:
+        """Return the right side of the one assignment that a type's name comes from."""
+        if at.kind == "identifier":
+            table = at.file.table(at.text)
+            scope = table.scope_of(at.scopes(), at.start)
+            bindings = [binding(at.file, one) for one in table.bindings.get(scope, ())]
+        else:
+            receiver, name = at.field("object"), at.field("attribute")
+            values = NOTHING if receiver is None else self._inference.evaluate(receiver)
+            modules = [one for one in values if isinstance(one, ModuleValue) and one.file]
+            if name is None or len(modules) != 1 or modules[0].file is None:
+                return None
+            bindings = list(self._inference.lookup.members(modules[0].file, name.text))
+        for _ in range(_MAX_IMPORTS):
+            if len(bindings) != 1 or bindings[0].mention.role != "import":
+                break
+            target = self._inference.lookup.imported(bindings[0])
+            if target is None or target[1] is None or not isinstance(target[0], ModuleValue):
+                return None
+            file = target[0].file
+            bindings = [] if file is None else list(self._inference.lookup.members(file, target[1]))
+        if len(bindings) != 1 or bindings[0].mention.role != "store":
+            return None
+        statement = bindings[0].place.nearest("assignment", "type_alias_statement", "block")
+        return None if statement is None else statement.field("right")
 
     def _instances_of(self, values: Values) -> Values:
         found: set[Value] = set()
@@ -122,7 +186,7 @@ class Annotations:
     def _quoted(self, at: Place) -> Values:
         """Read a forward reference by its dotted names alone; brackets only group them."""
         found: set[Value] = set()
-        content = at.text.strip(b"'\"rRbBuU")
+        content = _OPENING.sub(b"", at.text)
         for dotted in _DOTTED.findall(content):
             first, *rest = dotted.split(b".")
             values = self._inference.name(at.file, first, at)

@@ -158,6 +158,12 @@ class Calls:
             known = infer.evaluate(function)
             if all(_is_outside(one) for one in known):
                 return infer.evaluate(given[-1 if name == "cast" else 0]) if known else None
+        if name == "import_module" and given[0].kind == "string":
+            dotted = given[0].text.strip(b"\"'").decode("utf-8", "replace")
+            module = infer.lookup.module(dotted, at.file)
+            return None if module is None else frozenset({module})
+        if text == b"importlib.reload":
+            return infer.evaluate(given[0])
         if name == "__new__":
             return instances_of(infer.evaluate(given[0]))
         receiver = function.field("object")

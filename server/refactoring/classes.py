@@ -41,6 +41,7 @@ class Classes:
         self._lineages: dict[ClassValue, Lineage] = {}
         self._children: dict[ClassValue, tuple[ClassValue, ...]] = {}
         self._active: set[ClassValue] = set()
+        self._stores: dict[tuple[SourceFile, bytes], tuple[Mention, ...]] = {}
 
     def lineage(self, of: ClassValue) -> Lineage:
         """Return the class, its ancestors, and the bases that could not be resolved."""
@@ -83,11 +84,28 @@ class Classes:
         file = of.definition.file
         table = file.table(name)
         found = [binding(file, one) for one in table.bindings.get(of.scope, ())]
-        for mention in table.mentions:
-            stored = mention.role == "attribute" and _stores_on_self(mention.chain, of)
-            if stored or (mention.role == "string" and is_slot(file, mention.chain, of)):
+        for mention in self.stores(file, name):
+            if mention.role == "string":
+                is_own = is_slot(file, mention.chain, of)
+            else:
+                is_own = _stores_on_self(mention.chain, of)
+            if is_own:
                 found.append(binding(file, mention))
         return tuple(found)
+
+    def stores(self, file: SourceFile, name: bytes) -> tuple[Mention, ...]:
+        """Return the mentions in a file that may make `name` an attribute of some class."""
+        known = self._stores.get((file, name))
+        if known is None:
+            slots = b"__slots__" in file.words or b"__match_args__" in file.words
+            known = tuple(
+                one
+                for one in file.table(name).mentions
+                if (one.role == "attribute" and is_target(one.chain[:-1]))
+                or (slots and one.role == "string")
+            )
+            self._stores[file, name] = known
+        return known
 
     def member(
         self, of: ClassValue, name: bytes, *, after_first: bool = False
@@ -223,8 +241,6 @@ def is_slot(file: SourceFile, chain: Chain, of: ClassValue) -> bool:
 
 def _stores_on_self(chain: Chain, of: ClassValue) -> bool:
     """Whether the attribute at the end of `chain` is `self.name = …` in a method of the class."""
-    if not is_target(chain[:-1]):
-        return False
     receiver = chain[-2].child_by_field_name("object")
     if receiver is None or receiver.type != "identifier":
         return False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
-from server.refactoring.evidence import Evidence, Typed
+from server.refactoring.evidence import Evidence, Typed, is_test
 from server.refactoring.family import (
     Family,
     definers,
@@ -28,6 +29,7 @@ from server.refactoring.syntax import MODULE, Mention
 from server.refactoring.values import ClassValue, Place, place
 
 _MAX_ROUNDS = 4
+_RISK = 0.15  # that any use left alone would break
 _LITERALS = {"string", "list", "dictionary", "set", "tuple", "integer", "float"}
 
 
@@ -168,9 +170,11 @@ class Collector:
         """Return the weights for receivers that nobody can type."""
         everyone = definers(self._inference, self._family.name)
         rivals = {one: None for one in everyone if one not in self._family.classes}
-        counted = Counter(self._typed.values())
-        typed = Typed(counted["ours"], counted["theirs"], counted["elsewhere"])
-        return Evidence(self._inference, self._family, rivals, typed)
+        inside = {key: one for key, one in self._typed.items() if not is_test(key[0])}
+        unknown = [home for _, _, _, home, _ in self._unknown]
+        everything = _counted(self._typed, len(unknown))
+        source = _counted(inside, sum(not is_test(one.path) for one in unknown))
+        return Evidence(self._inference, self._family, rivals, everything, source)
 
     def _ducks(self) -> dict[ClassValue, Place]:
         """Return classes that share no base with the family but play the same part at some use."""
@@ -189,13 +193,28 @@ class Collector:
         if not self._unknown:
             return
         evidence = self.evidence()
+        left: list[tuple[float, SourceFile, int]] = []
         for file, mention, receiver, home, offset in self._unknown:
             probability = evidence.probability(file, mention, receiver)
             what = "" if receiver is None else receiver.text.decode("utf-8", "replace")
             reason = f"the type of {_short(what)} is not known ({probability:.0%} likely)"
             self._ledger.decide(home, offset, probability, reason)
-            if home is file and probability >= DOUBTFUL:
+            if probability < DOUBTFUL:
+                left.append((probability, home, offset))
+            elif home is file:
                 self._ledger.remember(file, mention)
+        risk = 1 - math.prod(1 - one for one, _, _ in left)
+        if risk >= _RISK:
+            _, home, offset = max(left, key=lambda one: one[0])
+            reason = (
+                f"of {len(left)} uses that stay as they are, one may mean it ({risk:.0%} likely)"
+            )
+            self._ledger.find("confirm", reason, home, offset)
+
+
+def _counted(typed: dict[tuple[Path, int], str], unknown: int) -> Typed:
+    found = Counter(typed.values())
+    return Typed(found["ours"], found["theirs"], found["elsewhere"], unknown)
 
 
 def _party(verdict: Verdict) -> str:

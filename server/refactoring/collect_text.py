@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from server.refactoring.collect import Collector
+from server.refactoring.evidence import is_test
 from server.refactoring.family import Family, definers
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
-from server.refactoring.ledger import Ledger
+from server.refactoring.ledger import DOUBTFUL, Ledger
 from server.refactoring.prose import (
     Doctest,
     code_in,
     doctest_in,
     in_example,
+    in_template_code,
     is_distinctive,
     prose_mention,
 )
@@ -43,6 +47,7 @@ class TextCollector:
         self._ledger = ledger
         self._code = code
         self._is_fixture = is_fixture
+        self._known_examples: dict[tuple[Path, int], Doctest | None] = {}
 
     def run(self) -> None:
         """Judge mentions in strings, comments, docstrings, examples and other files."""
@@ -66,7 +71,9 @@ class TextCollector:
         )
         if found.kind == "docstring" or in_example(file.data, mention.start):
             if in_example(file.data, mention.start):
-                self._judge_examples(file, doctest_in(file, found.literal.start, found.literal.end))
+                self._judge_examples(
+                    file, self._examples(file, found.literal.start, found.literal.end)
+                )
             else:
                 self._judge_prose(file, mention.start, is_comment=False)
         elif found.verdict.kind in {"ours", "mixed"}:
@@ -74,6 +81,9 @@ class TextCollector:
         elif found.kind == "name" and found.verdict.kind == "unknown":
             probability = self._code.evidence().probability(file, mention, found.receiver)
             self._ledger.decide(file, mention.start, probability, found.reason)
+            if probability < DOUBTFUL and not is_test(file.path) and not self._family.is_local:
+                reason = f"{found.reason}: any object may be asked for it"
+                self._ledger.find("confirm", reason, file, mention.start)
         elif found.kind == "text" and not self._family.is_local:
             program = code_in(file, *content_span(found.literal))
             if program is not None and self._judge_examples(file, program):
@@ -83,6 +93,12 @@ class TextCollector:
             whole = content_span(found.literal) == (mention.start, mention.end)
             self._ledger.literals += whole
             self._ledger.leave("a string holds the old name", file, mention.start)
+
+    def _examples(self, file: SourceFile, start: int, end: int) -> Doctest | None:
+        key = (file.path, start)
+        if key not in self._known_examples:
+            self._known_examples[key] = doctest_in(file, start, end)
+        return self._known_examples[key]
 
     def _judge_examples(self, file: SourceFile, examples: Doctest | None) -> bool:
         """Judge the mentions in code inside text; say whether any of them was ours."""
@@ -126,13 +142,15 @@ class TextCollector:
         name = self._family.name
         for start in word_places(file.data, name):
             if in_example(file.data, start) and file.path.suffix in _MENTIONED_AS_CODE:
-                self._judge_examples(file, doctest_in(file, 0, len(file.data)))
+                self._judge_examples(file, self._examples(file, 0, len(file.data)))
             elif file.path.suffix in _MENTIONED_AS_CODE:
                 self._judge_prose(file, start, is_comment=False)
             elif file.path.suffix in _TEMPLATES:
-                if file.data[start - 1 : start] in {b".", b"{", b" "}:
+                if in_template_code(file.data, start):
                     reason = "a template mentions the name; it is not edited"
                     self._ledger.find("confirm", reason, file, start)
+                else:
+                    self._ledger.leave(f"{file.path.name} mentions the name", file, start)
             elif not self._judge_path(file, start) and _looks_like_code(file.data, start):
                 self._ledger.leave(f"{file.path.name} mentions the name", file, start)
 

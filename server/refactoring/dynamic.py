@@ -73,7 +73,7 @@ def computed_in_project(
             if not _matches(pattern, function, part):
                 continue
             window = file.data[max(0, start - _WINDOW) : start + _WINDOW]
-            if _reaches(window, family):
+            if _reaches(file, window, family):
                 text = part.decode("utf-8", "replace")
                 reason = f"code looks names like {text} up and may mean this function"
                 yield Finding("confirm", reason, file.path, file.line_of(start))
@@ -92,11 +92,20 @@ def _computed_in(file: SourceFile) -> tuple[_Computed, ...]:
     return known
 
 
-def _reaches(window: bytes, family: Family) -> bool:
-    receivers = set(_RECEIVER.findall(window))
+def _reaches(file: SourceFile, window: bytes, family: Family) -> bool:
+    receivers = set(_RECEIVER.findall(window)) - {b"self", b"cls"}
     if family.is_member:
-        return bool(receivers - {b"self", b"cls"}) or b"__dict__" in window or b"dir(" in window
-    return b"globals()" in window or b"vars(" in window or bool(receivers - {b"self", b"cls"})
+        return bool(receivers) or b"__dict__" in window or b"dir(" in window
+    if b"globals()" in window or b"vars(" in window:
+        return True
+    return any(_may_be_module(file, one) for one in receivers)
+
+
+def _may_be_module(file: SourceFile, name: bytes) -> bool:
+    """Whether a name is imported, or called like a module."""
+    bindings = file.table(name).bindings.values()
+    imported = any(one.role == "import" for found in bindings for one in found)
+    return imported or not bindings or b"mod" in name
 
 
 def _matches(pattern: re.Pattern[bytes], function: FunctionValue, part: bytes) -> bool:

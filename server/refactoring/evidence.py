@@ -21,6 +21,7 @@ from server.refactoring.values import ClassValue, FunctionValue, Place, paramete
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
 _PACKAGE_FILES = 400
+_MANY_KNOWN = 5
 _IMPORTS: WeakKeyDictionary[SourceFile, frozenset[str]] = WeakKeyDictionary()
 _OPTIONAL = ("default_parameter", "splat_pattern")
 _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
@@ -28,11 +29,12 @@ _IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """How many uses with a known receiver mean the family, its rivals, or something outside."""
+    """How many uses mean the family, its rivals, something outside, or nobody can say what."""
 
     ours: int = 0
     theirs: int = 0
     elsewhere: int = 0
+    unknown: int = 0
 
 
 class Evidence:
@@ -44,11 +46,13 @@ class Evidence:
         family: Family,
         rivals: dict[ClassValue, None],
         typed: Typed,
+        typed_in_source: Typed,
     ) -> None:
         self._inference = inference
         self._family = family
         self._rivals = rivals
         self._typed = typed
+        self._typed_in_source = typed_in_source
         self._outside: dict[str, bool] = {}
         self._builtin = self._defines("builtins")
         self._module_rivals = self._modules_with_name()
@@ -63,11 +67,14 @@ class Evidence:
             theirs += 0.5 * self._module_rivals
             ours = 0.6
         elsewhere = _BUILTIN_WEIGHT if self._builtin else 0.0
+        if not family.is_member and receiver is not None and not self._may_be_module(receiver):
+            ours, elsewhere = 0.1, elsewhere + 1.0
         elsewhere += _IMPORTED_WEIGHT * self._imported(file)
         # What the typed uses of the project mostly mean, the others mostly mean too.
-        ours *= math.sqrt(1 + self._typed.ours)
-        theirs *= math.sqrt(1 + self._typed.theirs)
-        elsewhere *= math.sqrt(1 + self._typed.elsewhere)
+        typed = self._typed_for(file)
+        ours *= math.sqrt(1 + typed.ours)
+        theirs *= math.sqrt(1 + typed.theirs)
+        elsewhere *= math.sqrt(1 + typed.elsewhere)
         ours *= self._fits_call(file, mention)
         if self._is_near(file):
             ours *= 2
@@ -83,7 +90,15 @@ class Evidence:
         """Whether a use may mean the family as well as rivals, and nobody outside the project."""
         outside = self._builtin or self._imported(file)
         probability = self.probability(file, mention, receiver)
-        return not outside and 0.02 < probability < 0.8 and self._fits_call(file, mention) > 0.5
+        # Where most uses can be told apart, one that cannot says little.
+        typed = self._typed_for(file)
+        known = typed.ours + typed.theirs
+        least = 0.08 if known >= _MANY_KNOWN * max(typed.unknown, 1) else 0.02
+        return not outside and least < probability < 0.95 and self._fits_call(file, mention) > 0.5
+
+    def _typed_for(self, file: SourceFile) -> Typed:
+        """What tests do, which call what is public, says nothing of the inner workings."""
+        return self._typed if is_test(file.path) else self._typed_in_source
 
     def resembling(self) -> list[ClassValue]:
         """Return the rivals that look like another kind of the same thing.
@@ -108,7 +123,11 @@ class Evidence:
     def _alike(self, mine: ClassValue, rival: ClassValue) -> bool:
         if _last_word(mine.name) == _last_word(rival.name):
             return True
-        ours, theirs = _public_members(mine), _public_members(rival)
+        graph = self._inference.classes
+        shared = set(graph.lineage(mine).order) & set(graph.lineage(rival).order)
+        if any(not one.outside for one in shared):
+            return True
+        ours, theirs = public_members(mine), public_members(rival)
         both = ours & theirs
         neighbours = mine.definition.path.parent == rival.definition.path.parent
         if ours == theirs and neighbours:
@@ -182,6 +201,22 @@ class Evidence:
         given = [] if arguments is None else list(arguments.children())
         return 1.0 if any(_accepts(one, given) for one in functions) else 0.1
 
+    def _may_be_module(self, receiver: Place) -> bool:
+        """Whether the family's module may stand before the dot: imported, or called like it."""
+        if receiver.kind not in {"identifier", "attribute"}:
+            return False
+        last = receiver.text.rpartition(b".")[2]
+        stems = {path.stem.encode() for path in self._family.modules}
+        if last in stems or b"mod" in last:
+            return True
+        table = receiver.file.table(receiver.text)
+        if receiver.kind == "attribute" or not table.mentions:
+            return False
+        bound = table.bindings.get(table.scope_of(receiver.scopes(), receiver.start), ())
+        if not bound:
+            return not receiver.file.is_example
+        return any(one.role == "import" for one in bound)
+
     def _functions(self) -> list[FunctionValue]:
         inference, name = self._inference, self._family.name
         bindings = [
@@ -225,6 +260,12 @@ class Evidence:
         return 0.15 + 2.0 * best / len(used)
 
 
+def is_test(path: Path) -> bool:
+    """Whether a file is there to test others."""
+    in_folder = bool({"tests", "test"} & set(path.parts))
+    return in_folder or path.name.startswith(("test_", "conftest"))
+
+
 def _imports(file: SourceFile) -> frozenset[str]:
     """Return the dotted names of the modules that a file imports absolutely."""
     known = _IMPORTS.get(file)
@@ -255,7 +296,7 @@ def _last_word(name: str) -> str:
     return words[-1] if words else name
 
 
-def _public_members(owner: ClassValue) -> set[bytes]:
+def public_members(owner: ClassValue) -> set[bytes]:
     body = owner.definition.field("body")
     found: set[bytes] = set()
     for one in body.children() if body is not None else ():

@@ -56,6 +56,12 @@ def class_at(file: SourceFile, mention: Mention) -> ClassValue | None:
 
 def definers(inference: Inference, name: bytes) -> dict[ClassValue, None]:
     """Return every project class that defines `name` in its body or on `self`."""
+    if name not in inference.definers:
+        inference.definers[name] = _find_definers(inference, name)
+    return inference.definers[name]
+
+
+def _find_definers(inference: Inference, name: bytes) -> dict[ClassValue, None]:
     found: dict[ClassValue, None] = {}
     for file in inference.index.files_with(name):
         if not file.is_python:
@@ -67,11 +73,10 @@ def definers(inference: Inference, name: bytes) -> dict[ClassValue, None]:
                     owner = class_at(file, mention)
                     if owner is not None and owner.scope == scope:
                         found[owner] = None
-        for mention in table.mentions:
-            if mention.role in {"attribute", "string"}:
-                for owner in _classes_around(file, mention):
-                    if owner not in found and inference.classes.own(owner, name):
-                        found[owner] = None
+        for mention in inference.classes.stores(file, name):
+            for owner in _classes_around(file, mention):
+                if owner not in found and inference.classes.own(owner, name):
+                    found[owner] = None
     return found
 
 

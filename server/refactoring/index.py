@@ -20,7 +20,7 @@ from server.refactoring.plan import RenameError
 from server.refactoring.source_text import to_utf8
 from server.refactoring.syntax import NameTable, all_words, name_table
 
-_PARSED_BYTES = 5_000_000
+_PARSED_BYTES = 3_000_000
 
 
 class SourceFile:
@@ -40,6 +40,7 @@ class SourceFile:
         self._tree: Tree | None = None
         self._tables: dict[bytes, NameTable] = {}
         self.context: SourceFile | None = None  # the file whose docstring holds this code
+        self.is_example = False  # whether it is code from text
         self.stars: tuple[str, ...] | None = None  # kept here by `lookup`
 
     @property
@@ -70,6 +71,10 @@ class SourceFile:
         before = self.data[:offset]
         return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
 
+    def forget_tables(self) -> None:
+        """Free what was made from the tree; a mention holds the nodes around it."""
+        self._tables.clear()
+
     def forget_tree(self) -> None:
         """Free the tree and everything made from it."""
         self._tree = None
@@ -89,6 +94,8 @@ class ProjectIndex:
         self._files: dict[Path, SourceFile] = {}
         self._stamps: dict[Path, tuple[int, int] | None] = {}
         self._modules: dict[str, tuple[Path, ...]] | None = None
+        self._ordered: list[SourceFile] | None = None
+        self._holding: dict[bytes, list[SourceFile]] = {}
         self._outside: OrderedDict[Path, SourceFile] = OrderedDict()
 
     def refresh(self) -> None:
@@ -138,12 +145,16 @@ class ProjectIndex:
 
     def files(self) -> Iterator[SourceFile]:
         """Yield all files, Python and text, in the order of their paths."""
-        for path in sorted(self._files):
-            yield self._files[path]
+        if self._ordered is None:
+            self._ordered = [self._files[path] for path in sorted(self._files)]
+        yield from self._ordered
 
     def files_with(self, word: bytes) -> list[SourceFile]:
         """Return the files that hold `word` as a whole identifier anywhere."""
-        return [file for file in self.files() if word in file.words]
+        known = self._holding.get(word)
+        if known is None:
+            known = self._holding[word] = [file for file in self.files() if word in file.words]
+        return known
 
     @property
     def modules(self) -> dict[str, tuple[Path, ...]]:
@@ -163,10 +174,12 @@ class ProjectIndex:
         return self._outside[path]
 
     def trim(self) -> None:
-        """Forget trees beyond the memory limit, the largest files last."""
+        """Forget the mentions of a plan's names, and trees beyond the limit, the largest first."""
+        self._holding.clear()
         held = 0
         everything = [*self._outside.values(), *self._files.values()]
         for file in sorted(everything, key=lambda file: len(file.data)):
+            file.forget_tables()
             if file.parsed:
                 held += len(file.data)
                 if held > _PARSED_BYTES:
@@ -185,8 +198,14 @@ class ProjectIndex:
         if path not in self._files:
             self._modules = None
         self._files[path] = SourceFile(path, raw)
+        self._forget_lists()
 
     def _drop(self, path: Path) -> None:
         self._stamps.pop(path, None)
         if self._files.pop(path, None) is not None:
             self._modules = None
+            self._forget_lists()
+
+    def _forget_lists(self) -> None:
+        self._ordered = None
+        self._holding.clear()

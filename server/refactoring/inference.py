@@ -12,6 +12,7 @@ from server.refactoring.calls import Calls
 from server.refactoring.classes import Classes, method_of_self
 from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.lookup import Lookup, definition_of
+from server.refactoring.narrowing import Narrowing
 from server.refactoring.syntax import MODULE, Scope
 from server.refactoring.targets import RAISED, Targets
 from server.refactoring.values import (
@@ -54,9 +55,11 @@ class Inference:
         self._annotations = Annotations(self)
         self._calls = Calls(self)
         self._targets = Targets(self)
+        self._narrowing = Narrowing(self)
         self._memo: dict[Place, Values] = {}
         self._active: set[Place] = set()
         self._steps = steps
+        self.definers: dict[bytes, dict[ClassValue, None]] = {}  # kept here by `family`
 
     def evaluate(self, at: Place) -> Values:
         """Return what the expression may stand for; empty when nothing can be told."""
@@ -113,7 +116,8 @@ class Inference:
                     if len(pieces) != 2:
                         return NOTHING
                     receiver, name = pieces
-                return self.attribute(self.evaluate(receiver), name.text)
+                narrowed = self._narrowing.at(at.text, at)
+                return narrowed or self.attribute(self.evaluate(receiver), name.text)
             case "call":
                 return self._calls.call(at)
             case "parenthesized_expression" | "await" | "type":
@@ -142,7 +146,7 @@ class Inference:
 
     def name(self, file: SourceFile, name: bytes, at: Place) -> Values:
         """Return what a name stands for at a place of `file`."""
-        narrowed = self._narrowed(name, at)
+        narrowed = self._narrowing.at(name, at)
         if narrowed:
             return narrowed
         table = file.table(name)
@@ -232,9 +236,26 @@ class Inference:
             if values:
                 return values
         if file.context is not None:
-            found = self.lookup.members(file.context, name)
-            return self.bound(found) if found else self._unbound(file.context, name)
-        return self.outside("builtins", name)
+            members = self.lookup.members(file.context, name)
+            found = self.bound(members) if members else self._unbound(file.context, name)
+        else:
+            found = self.outside("builtins", name)
+        return found or (self._presumed(file, name) if file.is_example else NOTHING)
+
+    def _presumed(self, file: SourceFile, name: bytes) -> Values:
+        """Return what an example means that did not bother to import: a package or its member."""
+        word = name.decode("utf-8", "replace")
+        for dotted, paths in self.index.modules.items():
+            if "." in dotted or paths[0].stem != "__init__":
+                continue
+            module = ModuleValue(dotted, self.index.get(paths[0]))
+            if dotted == word:
+                return frozenset({module})
+            if module.file is not None and name in module.file.words:
+                values = self.module_member(module, name)
+                if values:
+                    return values
+        return NOTHING
 
     def _attribute(self, value: Value, name: bytes) -> Values:
         if isinstance(value, ModuleValue):
@@ -276,50 +297,6 @@ class Inference:
             return frozenset({function})
         return frozenset({bound})
 
-    def _narrowed(self, name: bytes, at: Place) -> Values:
-        """Return the classes that an `isinstance(name, …)` before the place vouches for."""
-        around = at
-        while (branch := around.nearest(*_BRANCHES)) is not None:
-            if branch.kind == "function_definition":
-                return NOTHING
-            test = branch.field("condition") or branch.field("left")
-            guarded = branch.field("consequence") or branch.field("right")
-            if branch.kind == "conditional_expression":
-                pieces = list(branch.children())
-                guarded, test = pieces[0], pieces[1]
-            if guarded is not None and test is not None:
-                classes = self._tested(test, name)
-                if classes and guarded.start <= at.start < guarded.end:
-                    return classes
-            around = branch
-        return NOTHING
-
-    def _tested(self, test: Place, name: bytes) -> Values:
-        if test.kind == "boolean_operator":
-            sides = [test.field("left"), test.field("right")]
-            if b" and " in test.text.replace(b"\n", b" "):
-                for side in sides:
-                    classes = NOTHING if side is None else self._tested(side, name)
-                    if classes:
-                        return classes
-            return NOTHING
-        return self._isinstance(test, name)
-
-    def _isinstance(self, test: Place, name: bytes) -> Values:
-        function, arguments = test.field("function"), test.field("arguments")
-        if test.kind != "call" or function is None or function.text != b"isinstance":
-            return NOTHING
-        pieces = list(arguments.children()) if arguments is not None else []
-        if len(pieces) != 2 or pieces[0].text != name:
-            return NOTHING
-        wanted = list(pieces[1].children()) if pieces[1].kind == "tuple" else [pieces[1]]
-        return frozenset(
-            InstanceValue(one)
-            for piece in wanted
-            for one in self.evaluate(piece)
-            if isinstance(one, ClassValue)
-        )
-
     def self_value(self, at: Place, name: bytes) -> Values:
         """Return the instance or class that a method's first parameter stands for."""
         method = method_of_self(at, name)
@@ -335,10 +312,6 @@ class Inference:
         return next((one for one in reversed(at.scopes()) if one.kind == "class"), None)
 
 
-_BRANCHES = (
-    "if_statement", "elif_clause", "boolean_operator", "conditional_expression",
-    "function_definition",
-)  # fmt: skip
 _CLASS_METHODS = {b"__new__", b"__init_subclass__", b"__class_getitem__"}
 
 

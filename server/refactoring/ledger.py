@@ -10,6 +10,7 @@ from server.refactoring.plan import Finding, Severity, TextEdit
 from server.refactoring.syntax import Mention
 
 CERTAIN, DOUBTFUL = 0.8, 0.3
+MAX_NOTES = 20
 _IF_CONFIRMED = 0.7
 
 
@@ -75,6 +76,7 @@ class Ledger:
 
     def leave(self, reason: str, file: SourceFile, offset: int) -> None:
         """Note a mention that stays as it is."""
-        note = Finding("note", f"left as it is: {reason}", file.path, file.line_of(offset))
-        if note not in self.leftovers:
-            self.leftovers.append(note)
+        if len(self.leftovers) < MAX_NOTES:
+            note = Finding("note", f"left as it is: {reason}", file.path, file.line_of(offset))
+            if note not in self.leftovers:
+                self.leftovers.append(note)

@@ -67,6 +67,7 @@ def doctest_in(file: SourceFile, start: int, end: int) -> Doctest | None:
         return None
     inner = SourceFile(Path(f"{file.path}#{start}.py"), b"\n".join(lines) + b"\n")
     inner.context = file if file.is_python else None
+    inner.is_example = True
     return Doctest(inner, tuple(segments))
 
 
@@ -98,3 +99,14 @@ def in_example(data: bytes, start: int) -> bool:
     return (
         re.match(rb"[ \t]*[\"']*[rR]?[\"']*[ \t]*(>>>|\.\.\.)[ \t]", data[line:start]) is not None
     )
+
+
+def in_template_code(data: bytes, start: int) -> bool:
+    """Whether an offset of a template lies between `{{`, `{%`, `<%` or `${` and their end."""
+    opening = max(data.rfind(one, 0, start) for one in (b"{{", b"{%", b"<%", b"${"))
+    if opening >= 0 and start - opening < 2_000:
+        end = {b"{{": b"}}", b"{%": b"%}", b"<%": b">", b"${": b"}"}[data[opening : opening + 2]]
+        if end not in data[opening + 2 : start]:
+            return True
+    line = data[data.rfind(b"\n", 0, start) + 1 : start].lstrip()
+    return line.startswith(b"%")  # a control line of Mako

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dataset.functions import Function, function_at, parse
+from server.refactoring.alias import add_alias
 from server.refactoring.collect import Collector
 from server.refactoring.collect_text import TextCollector
 from server.refactoring.collisions import collisions
@@ -26,6 +28,9 @@ from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.modules import is_ambiguous
 from server.refactoring.names import check_new_name
+from server.refactoring.parity import parallel_classes, stand_ins
+from server.refactoring.pyright import Spans
+from server.refactoring.second_opinion import Opinion, answer_of, question_of, weigh
 from server.refactoring.source_text import from_utf8, to_utf8
 from server.refactoring.syntax import Mention
 from server.refactoring.values import FunctionValue, place
@@ -33,20 +38,35 @@ from server.refactoring.workspace import Workspace
 
 __all__ = ["Workspace", "plan_rename"]
 
-_MAX_NOTES = 20
 
-
-def plan_rename(workspace: Workspace, path: Path, offset: int, new_name: str) -> RenamePlan:
+def plan_rename(
+    workspace: Workspace,
+    path: Path,
+    offset: int,
+    new_name: str,
+    *,
+    alias: bool = False,
+    opinion: Opinion | None = None,
+) -> RenamePlan:
     """Return the plan that renames the function around `offset` (UTF-8 bytes) of `path`.
 
-    Raises RenameError when there is no function there, the file is not readable Python, or the
-    new name is no name. Reasons that forbid the rename itself are findings of the plan.
+    With `alias` the old name stays behind as a deprecated alias; an `opinion` is asked where
+    each use is. Raises RenameError when there is no function there, the file is not readable
+    Python, or the new name is no name. Reasons that forbid the rename are findings of the plan.
     """
     with workspace.index.lock:
-        return _locked_plan(workspace, path, offset, new_name)
+        return _locked_plan(workspace, path, offset, new_name, alias, opinion)
 
 
-def _locked_plan(workspace: Workspace, path: Path, offset: int, new_name: str) -> RenamePlan:
+def _locked_plan(
+    workspace: Workspace,
+    path: Path,
+    offset: int,
+    new_name: str,
+    alias: bool,
+    opinion: Opinion | None,
+) -> RenamePlan:
+    started = time.monotonic()
     index = workspace.current_index()
     file = index.get(path)
     inside = file is not None and bool(workspace.roots)
@@ -65,7 +85,13 @@ def _locked_plan(workspace: Workspace, path: Path, offset: int, new_name: str) -
     if not inside and not family.is_local:
         reason = "the file belongs to no open folder, so its uses elsewhere cannot be found"
         return _refusal(file, function, reason)
-    plan = _plan(inference, family, file, function, mention, name)
+    question = None
+    if opinion is not None and not family.is_local:
+        question = question_of(index, family, (file.path, mention.start))
+    asked = opinion.ask(question) if opinion is not None and question is not None else None
+    plan = _plan(
+        inference, family, file, function, mention, name, alias, lambda: answer_of(asked, started)
+    )
     index.trim()
     return plan
 
@@ -104,6 +130,8 @@ def _plan(
     function: Function,
     mention: Mention,
     name: str,
+    alias: bool,
+    second: Callable[[], Spans],
 ) -> RenamePlan:
     value = FunctionValue(place(file, mention.chain[:-1]))
     fixture = is_fixture(value)
@@ -112,6 +140,7 @@ def _plan(
     code = Collector(inference, family, name, is_fixture=fixture)
     collected = code.run()
     TextCollector(inference, family, collected, code, is_fixture=fixture).run()
+    weigh(inference.index, collected, second())
     findings = list(collected.findings)
     if file.tree.root_node.has_error:
         findings.append(
@@ -125,10 +154,21 @@ def _plan(
         findings.append(Finding(hook.severity, hook.reason, at.path, at.file.line_of(at.start)))
     if not family.is_local:
         findings += computed_in_project(inference, family, value)
+    for mine, other in parallel_classes(inference, family):
+        reason = f"{other.name} has the same members as {mine.name}: its {function.name} stays"
+        at = other.definition
+        findings.append(Finding("confirm", reason, at.path, at.file.line_of(at.start)))
+    for other in stand_ins(inference, family):
+        reason = f"{other.name} hands on what it lacks: its own {function.name} stays"
+        at = other.definition
+        findings.append(Finding("confirm", reason, at.path, at.file.line_of(at.start)))
     for one in collisions(inference, family, name.encode(), collected.mentions):
         findings.append(Finding("refuse", one.reason, one.path, one.line))
-    findings += _public(inference.index, family, file, function)
-    findings += collected.leftovers[:_MAX_NOTES]
+    if alias:
+        add_alias(inference, family, collected)
+    else:
+        findings += _public(inference.index, family, file, function)
+    findings += collected.leftovers
     edits = {
         path: tuple(found[start] for start in sorted(found))
         for path, found in sorted(collected.edits.items())
@@ -154,7 +194,7 @@ def _public(
     is_test = "test" in file.path.name or "tests" in file.path.parts
     if exported or (installable and not is_test):
         reason = f"{function.name} is public: code that others wrote may call it; "
-        reason += "a deprecated alias would keep it working"
+        reason += "ask for a deprecated alias to keep it working"
         yield Finding("note", reason, file.path, function.line)
 
 

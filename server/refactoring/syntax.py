@@ -34,6 +34,7 @@ _TARGET_FIELDS = {
 _COMPREHENSIONS = {
     "list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression",
 }  # fmt: skip
+_TYPE_ALIAS = "type_alias_statement"
 _PARAMETER_LISTS = {"parameters", "lambda_parameters"}
 
 
@@ -309,6 +310,8 @@ def is_target(chain: Chain) -> bool:
 def _plain_role(chain: Chain) -> Role:
     depth = len(chain) - 1
     while depth > 1 and chain[depth - 1].type in _TARGET_WRAPPERS:
+        depth -= 1
+    if depth > 1 and chain[depth - 1].type == "type" and chain[depth - 2].type == _TYPE_ALIAS:
         depth -= 1
     child, parent = chain[depth], chain[depth - 1]
     kind = parent.type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -175,3 +176,23 @@ def test_there_and_back_gives_the_same_bytes(tmp_path: Path, lines: list[str], n
     }
     restored = apply_edits(changed, certain[path])
     assert restored == data
+
+
+def test_a_read_only_file_is_refused_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = plan_project(tmp_path, PROJECT)
+    access = os.access
+
+    def denied(path: Path, mode: int) -> bool:
+        # The tests may run as root, who may write anything.
+        return Path(path).name != "b.py" and access(path, mode)
+
+    monkeypatch.setattr(os, "access", denied)
+    plan = plan_project(tmp_path, PROJECT)
+    assert [one.reason for one in plan.findings if one.severity == "refuse"] == [
+        f"{tmp_path / 'b.py'} is read-only"
+    ]
+    with pytest.raises(RenameError, match="read-only"):
+        write_plan(before, include_doubtful=False)
+    assert (tmp_path / "a.py").read_text() == "def old(): ...\n"

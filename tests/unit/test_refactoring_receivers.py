@@ -1,0 +1,135 @@
+"""Whose attribute it is: what annotations, tests and examples say of the receiver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.renamed_projects import Project, expected, plan_project, renamed
+
+TWO = "class A:\n    def «old»(self): ...\n\n\nclass B:\n    def old(self): ...\n\n\n"
+IMPORTED = "from a import A, B\n"
+
+CERTAIN: dict[str, Project] = {
+    "a name for a union": {
+        "a.py": "import typing as t\n" + TWO + "Both = t.Union['B', None]\nOurs = t.Optional[A]\n",
+        "b.py": "import a\nfrom a import Both\n\ndef f(x: Both, y: a.Ours):\n"
+        "    return x.old(), y.«old»()\n",
+    },
+    "a name for a union with a bar": {
+        "a.py": TWO + "Ours = A | None\n",
+        "b.py": "from a import Ours as O\n\ndef f(x: O):\n    return x.«old»()\n",
+    },
+    "a type statement": {
+        "a.py": TWO + "type Ours = list[A]\n",
+        "b.py": "from a import Ours\n\ndef f(x: Ours):\n    return [y.«old»() for y in x]\n",
+    },
+    "a bound type variable": {
+        "a.py": "from typing import TypeVar\n" + TWO + "T = TypeVar('T', bound='A')\n",
+        "b.py": "from a import T\n\ndef f(x: T) -> T:\n    return x.«old»()\n",
+    },
+    "a new type": {
+        "a.py": "from typing import NewType\n" + TWO + "N = NewType('N', A)\n",
+        "b.py": "from a import N\n\ndef f(x: N):\n    return x.«old»()\n",
+    },
+    "leaving early": {
+        "a.py": TWO,
+        "b.py": IMPORTED + "\ndef f(x):\n    if not isinstance(x, A):\n        return None\n"
+        "    return x.«old»()\n",
+    },
+    "an assertion": {
+        "a.py": TWO,
+        "b.py": IMPORTED + "\ndef f(x):\n    assert isinstance(x, B)\n    return x.old()\n",
+    },
+    "a test of an attribute": {
+        "a.py": TWO,
+        "b.py": IMPORTED + "\ndef f(x):\n    if isinstance(x.y.z, A):\n"
+        "        return x.y.z.«old»()\n",
+    },
+    "a test against the own class": {
+        "a.py": TWO.replace(
+            "\n\n\nclass B",
+            "\n\n    def __eq__(self, other):\n        if not isinstance(other, self.__class__):\n"
+            "            return NotImplemented\n        return self.«old»() == other.«old»()"
+            "\n\n\nclass B",
+            1,
+        )
+    },
+    "a module that is imported by a call": {
+        "p/a.py": "def «old»(): ...\n",
+        "p/__init__.py": "",
+        "b.py": "import importlib\n\na = importlib.import_module('p.a')\na.«old»()\n"
+        "importlib.reload(a).«old»()\n",
+    },
+    "an example that imports nothing": {
+        "p/a.py": 'def «old»():\n    """Say.\n\n    >>> p.«old»()\n    >>> other.old()\n    """\n',
+        "p/__init__.py": "from .a import «old»\n",
+        "docs/use.rst": "Use it::\n\n    >>> p.«old»()\n    1\n",
+    },
+}
+
+
+@pytest.mark.parametrize("project", CERTAIN.values(), ids=CERTAIN.keys())
+def test_certain_edits_are_the_marked_ones(tmp_path: Path, project: Project) -> None:
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=False) == expected(project, "old")
+    assert not plan.refused
+    assert not plan.doubtful
+
+
+def test_a_call_is_no_module(tmp_path: Path) -> None:
+    project = {"a.py": "def «old»(): ...\n", "b.py": "def f(g):\n    return g().old(1, 2)\n"}
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+
+
+MEMBERS = "".join(f"    def part{number}(self): ...\n" for number in range(8))
+
+
+def test_classes_that_offer_the_same_are_asked_about(tmp_path: Path) -> None:
+    source = f"class A:\n    def «old»(self): ...\n{MEMBERS}\n\nclass B:\n    def old(self): ...\n"
+    project = {"a.py": source + MEMBERS}
+    plan = plan_project(tmp_path, project)
+    assert [one.reason for one in plan.findings if one.severity == "confirm"] == [
+        "B has the same members as A: its old stays"
+    ]
+    assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    {
+        "<p>It is old by now</p>": False,
+        "<p>{{ page.old }}</p>": True,
+        "{% if old %}x{% endif %}": True,
+        "{{ other }} old": False,
+        "${page.old()}": True,
+        "% for x in old():": True,
+    }.items(),
+)
+def test_only_the_code_of_a_template_asks(tmp_path: Path, text: str, asks: bool) -> None:
+    plan = plan_project(tmp_path, {"a.py": "def «old»(): ...\n", "page.html": text})
+    assert plan.doubtful is asks
+
+
+def test_a_wrapper_with_a_method_of_its_own_is_asked_about(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def «old»(self): ...\n\n\nclass Wrapper:\n"
+        "    def __getattr__(self, name):\n        return getattr(self.inner, name)\n\n"
+        "    def old(self): ...\n"
+    }
+    plan = plan_project(tmp_path, project)
+    assert [one.reason for one in plan.findings if one.severity == "confirm"] == [
+        "Wrapper hands on what it lacks: its own old stays"
+    ]
+
+
+def test_a_protocol_asked_for_by_name_is_doubtful(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def «old»(self, x): ...\n\n\n"
+        "class B:\n    def old(self, x): ...\n\n\n"
+        "class C:\n    def old(self, x): ...\n\n\nclass D:\n    def old(self, x): ...\n\n\n"
+        "def f(thing):\n    if hasattr(thing, 'old'):\n        return thing\n"
+    }
+    assert plan_project(tmp_path, project).doubtful
