@@ -1,19 +1,24 @@
-"""`python -m training COMMAND`: pretrain, evaluate, export."""
+"""`python -m training COMMAND`: train, measure and export the models that name functions."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
+from types import ModuleType
 
 from dataset.errors import DatasetError
 from server.errors import NamewrightError
 from training.errors import TrainingError
 
 COMMANDS = {
+    "sft": "fine-tune a chat model on a corpus (LoRA, QLoRA)",
+    "dpo": "teach a fine-tuned model which of two names people preferred",
     "pretrain": "train the embedded model from a corpus",
-    "export": "write a trained embedded model in the shipped form",
-    "evaluate": "measure a predictor on a file of functions",
+    "evaluate": "measure predictors on a file of functions",
+    "report": "write the error analysis of predictions as one page",
+    "export": "write a trained model in the form that is served",
+    "random-base": "write a base model with random weights, for rehearsals and tests",
 }
 
 
@@ -25,13 +30,17 @@ def main(argv: list[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if arguments[:1] == [name]:
-            importlib.import_module(f"training.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     parsed = parser.parse_args(arguments)
     try:
-        return importlib.import_module(f"training.{parsed.command}").main(parsed)
+        return _module(parsed.command).main(parsed)
     except (TrainingError, NamewrightError, DatasetError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"training.{command.replace('-', '_')}")
 
 
 if __name__ == "__main__":

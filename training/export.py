@@ -1,8 +1,11 @@
-"""Writes a trained embedded model in the form the server ships.
+"""Writes a trained model in the form that is served.
 
     python -m training export --run runs/embedded --out server/weights --version 1
     python -m training export --run runs/embedded --out server/weights --version 1 \\
         --calibrate validation.jsonl
+    python -m training export --form adapter --run runs/codellama-7b-qlora --out exported/adapter
+    python -m training export --form merged --run runs/codellama-7b-qlora --out exported/merged
+    python -m training export --form transformers --run runs/small-base --out runs/small-base/model
 """
 
 from __future__ import annotations
@@ -18,8 +21,16 @@ from training.errors import TrainingError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
-    parser.add_argument("--out", type=Path, required=True, help="folder of weights to write")
-    parser.add_argument("--version", required=True, help="what the model is called from now on")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--form",
+        choices=("embedded", "transformers", "adapter", "merged"),
+        default="embedded",
+        help="embedded and transformers for a pretrained run; adapter (PEFT) and merged (bf16,"
+        " the layout that vLLM and GGUF converters read) for a fine-tuned one",
+    )
+    parser.add_argument("--version", default="", help="what the embedded model is called")
+    parser.add_argument("--base", default="", help="another place of the adapter's base model")
     parser.add_argument("--quantization", choices=("int8", "float32"), default="int8")
     parser.add_argument(
         "--calibrate", type=Path, help="evaluation rows to fit shown probabilities on"
@@ -28,9 +39,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     run: Path = arguments.run
+    if arguments.form in ("adapter", "merged"):
+        from training.finetuning import export as fine_tuned
+
+        write = fine_tuned.adapter if arguments.form == "adapter" else fine_tuned.merged
+        write(run, arguments.out, arguments.base)
+        print(f"{arguments.form} in {arguments.out}")
+        return 0
     for name in ("weights.pt", "shape.json", "tokenizer.json"):
         if not (run / name).exists():
             raise TrainingError(f"{run / name}: not there; finish `python -m training pretrain`")
+    if arguments.form == "transformers":
+        from training.base_model import write_base_model
+
+        write_base_model(run, arguments.out)
+        print(f"model in {arguments.out}")
+        return 0
+    if not arguments.version:
+        raise TrainingError("--version is missing; say what the embedded model is called")
     _convert(run, arguments.out, arguments.quantization)
     shutil.copyfile(run / "tokenizer.json", arguments.out / "tokenizer.json")
     write_manifest(arguments.out, arguments.version, None)

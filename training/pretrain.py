@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.embedded.pipeline import PretrainRecipe, prepare, train
+from training.embedded.pipeline import PretrainRecipe, prepare, refresh, train
 from training.recipe import load_recipe
 
 
@@ -17,9 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="a recipe (YAML)")
     parser.add_argument(
         "--stage",
-        choices=("all", "prepare", "train"),
+        choices=("all", "prepare", "train", "refresh"),
         default="all",
-        help="prepare: tokenizer and encoding (processors alone); train: the network",
+        help="prepare: tokenizer and encoding (processors alone); train: the network; refresh: a"
+        " finished run on repositories it never saw",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
@@ -30,4 +31,6 @@ def main(arguments: argparse.Namespace) -> int:
         prepare(recipe)
     if arguments.stage in ("all", "train"):
         train(recipe, arguments.resume)
+    if arguments.stage == "refresh" or (arguments.stage == "all" and recipe.refresh is not None):
+        refresh(recipe)
     return 0

@@ -11,22 +11,28 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dataset.extract import functions_with_siblings
+from dataset.forms import ask_chat
 from dataset.question import ask
 from server.predictors.embedded import load_embedded
 from server.predictors.embedded_prompt import Vocabulary, encode
 from training.embedded.attention import packed_attention, positions_and_documents
+from training.embedded.batches import Plan, batches
 from training.embedded.model import Decoder, Shape, causal_attention
 from training.embedded.packing import (
     ANSWER,
     Dropout,
     Encoded,
     Example,
+    Packed,
     encode_examples,
     example_tokens,
     pack,
+    thin,
 )
+from training.embedded.pipeline import line_starts
 from training.embedded.tokenizer import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +55,7 @@ def own_rows() -> list[tuple[bytes, Path]]:
 
 def own_examples() -> list[Example]:
     return [
-        Example(question.text, function.name, question.context)
+        Example(question.text, function.name, question.context, late=path.name < "d")
         for data, path in own_rows()
         for function, siblings in functions_with_siblings(data)
         for question in [ask(function, path=path.name, siblings=siblings)]
@@ -63,7 +69,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def encoded(tokenizer: Tokenizer) -> Encoded:
-    return encode_examples(own_examples(), tokenizer, workers=1)
+    return encode_examples(list, [own_examples()], tokenizer, workers=1)
 
 
 def test_words_of_names_are_pieces_of_their_own(tokenizer: Tokenizer) -> None:
@@ -84,7 +90,8 @@ def test_training_rows_ask_what_the_server_asks(tokenizer: Tokenizer, encoded: E
     function, siblings = next(functions_with_siblings(data))
     question = ask(function, path=path.name, siblings=siblings)
     shown = ("file", "class", "decorators", "siblings", "docstring")
-    ids, body, _ = example_tokens(encoded, 0, vocabulary, shown, summaries=False)
+    code = encoded.columns["code"][0]
+    ids, body, _ = example_tokens(encoded, 0, code, vocabulary, shown, summaries=False)
     assert ids[:body] == encode(question, tokenizer, vocabulary)
 
 
@@ -95,6 +102,56 @@ def test_packed_rows_hold_every_answer_once(tokenizer: Tokenizer, encoded: Encod
     answers = encoded.columns["answer"]
     assert (packed.tokens == vocabulary.begin).sum() == len(encoded)
     assert (packed.kinds == ANSWER).sum() == len(answers.flat) + len(encoded)
+
+
+def names_in(batch: Packed, tokenizer: Tokenizer) -> list[str]:
+    """The answers of a batch."""
+    text = [tokenizer.id_to_token(int(i)) if kind == ANSWER else " "
+            for i, kind in zip(batch.tokens.ravel(), batch.kinds.ravel(), strict=True)]  # fmt: skip
+    return "".join(text).replace("<end>", " ").split()
+
+
+def late_names(tokenizer: Tokenizer, encoded: Encoded) -> list[str]:
+    """Answers that only late examples have."""
+    names = [
+        "".join(tokenizer.id_to_token(int(i)) for i in encoded.columns["answer"][place])
+        for place in range(len(encoded))
+    ]
+    early = {name for name, late in zip(names, encoded.late, strict=True) if not late}
+    return [
+        name for name, late in zip(names, encoded.late, strict=True) if late and name not in early
+    ]
+
+
+def test_thinned_code_loses_whole_lines_and_keeps_the_signature(tokenizer: Tokenizer) -> None:
+    starts, random = line_starts(tokenizer), np.random.default_rng(1)
+    text = "def x(a):\n    b = a\n\n    for c in b:\n        c()\n    return b"
+    code = np.array(tokenizer.encode(text).ids, np.uint16)
+    lines = [line for line in text.splitlines() if line]
+    assert tokenizer.decode(thin(code, starts, 0.0, random)) == text
+    lengths: set[int] = set()
+    for _ in range(50):
+        left = [
+            line for line in tokenizer.decode(thin(code, starts, 0.3, random)).splitlines() if line
+        ]
+        assert left[0] == lines[0]
+        assert [line for line in lines if line in left] == left
+        lengths.add(len(left))
+    assert min(lengths) < len(lines)
+
+
+def test_late_examples_wait_for_the_early_epochs(tokenizer: Tokenizer, encoded: Encoded) -> None:
+    vocabulary, starts = Vocabulary.of(tokenizer), line_starts(tokenizer)
+    plan = Plan(length=1024, rows=1, seed=1, workers=1, early_epochs=2, summaries=False)
+    early, all_of_them = int((~encoded.late).sum()), len(encoded)
+    assert 0 < early < all_of_them
+    shown = 0
+    for batch in batches(encoded, vocabulary, starts, plan):
+        shown += int((batch.tokens == vocabulary.begin).sum())
+        if shown >= 2 * early + all_of_them:
+            break
+        late_answers = set(late_names(tokenizer, encoded)) & set(names_in(batch, tokenizer))
+        assert shown > 2 * early or not late_answers
 
 
 def test_packed_functions_do_not_see_each_other() -> None:
@@ -158,6 +215,33 @@ def test_resumed_training_goes_on_from_the_checkpoint(run_folder: Path) -> None:
     assert added[-1].startswith("step 50 ")
 
 
+def test_a_finished_run_is_refreshed_on_other_functions(run_folder: Path) -> None:
+    recipe = run_folder / "refresh.yaml"
+    recipe.write_text(
+        RECIPE.format(data=run_folder, out=run_folder / "out", steps=40)
+        + f"refresh: {{data: {run_folder}, examples: 96, batch: 16, rate: 0.003}}\n"
+    )
+    train("pretrain", "--config", recipe, "--stage", "refresh")
+    before, after = (
+        torch.load(path / "weights.pt", weights_only=True)
+        for path in (run_folder / "out", run_folder / "out" / "refreshed")
+    )
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "embedding.weight" not in changed
+    assert "layers.0.attention.q.weight" in changed
+    lines = (run_folder / "out" / "log.txt").read_text().splitlines()
+    assert lines[-1].startswith("refresh step 6 of 6 answer_loss ")
+
+
+def test_refreshing_needs_its_section(run_folder: Path) -> None:
+    command = [sys.executable, "-m", "training", "pretrain", "--stage", "refresh"]
+    done = subprocess.run([*command, "--config", str(run_folder / "tiny.yaml")], cwd=ROOT,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("training: the recipe has no section `refresh`")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_exported_model_scores_as_the_trained_one(run_folder: Path, tmp_path: Path) -> None:
     train("export", "--run", run_folder / "out", "--out", tmp_path, "--version", "t",
           "--quantization", "float32")  # fmt: skip
@@ -183,6 +267,23 @@ def test_exported_model_scores_as_the_trained_one(run_folder: Path, tmp_path: Pa
     )
     # The run is stored in bf16 and int8 kernels are off: only rounding may differ.
     assert score == pytest.approx(expected, abs=0.05)
+
+
+def test_run_exported_as_a_base_gives_the_same_logits(run_folder: Path, tmp_path: Path) -> None:
+    train("export", "--form", "transformers", "--run", run_folder / "out", "--out", tmp_path)
+    base = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    model = Decoder(Shape(**json.loads((run_folder / "out" / "shape.json").read_text())))
+    state = torch.load(run_folder / "out" / "weights.pt", weights_only=True)
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    turns = [dict(turn) for turn in ask_chat("def x(a):\n    return a")]
+    prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")
+    ids = prompt["input_ids"]
+    hidden = model(ids, torch.arange(ids.shape[1])[None], causal_attention, torch.float32)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            base(input_ids=ids).logits, model.logits(hidden), atol=2e-4, rtol=1e-4
+        )
 
 
 def test_candidates_carry_the_score_of_their_name(run_folder: Path, tmp_path: Path) -> None:

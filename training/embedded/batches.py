@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 from collections import deque
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.predictors.embedded_prompt import Vocabulary
-from training.embedded.packing import Dropout, Encoded, Packed, pack
+from training.embedded.packing import Dropout, Encoded, Flags, Packed, pack
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,24 @@ class Plan:
     chunk: int = 16_384
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
+    # So many epochs do without the late examples.
+    early_epochs: int = 0
 
 
-_shared: tuple[Encoded, Vocabulary] | None = None
+_shared: tuple[Encoded, Vocabulary, Flags] | None = None
 
 
-def batches(encoded: Encoded, vocabulary: Vocabulary, plan: Plan) -> Iterator[Packed]:
+def batches(
+    encoded: Encoded, vocabulary: Vocabulary, line_starts: Flags, plan: Plan
+) -> Iterator[Packed]:
     """Endless batches of exactly `plan.rows` rows; a new order and new contexts each epoch."""
     global _shared
-    _shared = encoded, vocabulary
+    _shared = encoded, vocabulary, line_starts
     rest = Packed(np.zeros((0, plan.length), np.uint16), np.zeros((0, plan.length), np.uint8))
     # Forked workers share the encoded corpus without a copy; they never touch a GPU.
     with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("fork")) as pool:
         ahead: deque[Future[Packed]] = deque()
-        jobs = _jobs(len(encoded), plan)
+        jobs = _jobs(encoded, plan)
         while True:
             while len(ahead) < plan.workers + 2:
                 ahead.append(pool.submit(_make, *next(jobs), plan))
@@ -53,22 +59,36 @@ def batches(encoded: Encoded, vocabulary: Vocabulary, plan: Plan) -> Iterator[Pa
                 rest = Packed(rest.tokens[plan.rows :], rest.kinds[plan.rows :])
 
 
-def _jobs(count: int, plan: Plan) -> Iterator[tuple[int, int]]:
-    chunks = -(-count // plan.chunk)
-    epoch = 0
-    while True:
-        for chunk in range(chunks):
-            if (epoch * chunks + chunk) % plan.world == plan.rank:
+def _jobs(encoded: Encoded, plan: Plan) -> Iterator[tuple[int, int]]:
+    """(epoch, chunk) of this process; the processes take turns."""
+    turn = 0
+    for epoch in itertools.count():
+        for chunk in range(-(-len(_order(encoded, epoch, plan)) // plan.chunk)):
+            if turn % plan.world == plan.rank:
                 yield epoch, chunk
-        epoch += 1
+            turn += 1
+
+
+def _order(encoded: Encoded, epoch: int, plan: Plan) -> NDArray[np.int64]:
+    """The examples of an epoch, shuffled."""
+    early = epoch < plan.early_epochs
+    examples = np.flatnonzero(~encoded.late) if early else np.arange(len(encoded))
+    return np.random.default_rng((plan.seed, epoch)).permutation(examples)
 
 
 def _make(epoch: int, chunk: int, plan: Plan) -> Packed:
     assert _shared is not None
-    encoded, vocabulary = _shared
-    order = np.random.default_rng((plan.seed, epoch)).permutation(len(encoded))
-    indices = order[chunk * plan.chunk : (chunk + 1) * plan.chunk].astype(np.int64)
+    encoded, vocabulary, line_starts = _shared
+    order = _order(encoded, epoch, plan)
+    indices = order[chunk * plan.chunk : (chunk + 1) * plan.chunk]
     seed = hash((plan.seed, epoch, chunk)) % 2**32
     return pack(
-        encoded, indices, vocabulary, plan.dropout, seed, plan.length, summaries=plan.summaries
+        encoded,
+        indices,
+        vocabulary,
+        plan.dropout,
+        seed,
+        plan.length,
+        summaries=plan.summaries,
+        line_starts=line_starts,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dataset.question import Context
 from training.embedded.packing import Example
@@ -21,35 +23,77 @@ COLUMNS = (
 )
 
 
-def read_examples(folder: Path, shuffled: int | None = None) -> Iterator[Example]:
-    """Every row of the folder's `train` shards, in order, or in an order drawn from a seed."""
+class RowGroup(NamedTuple):
+    """A row group of one shard: what one process reads at a time."""
+
+    shard: Path
+    number: int
+    late: frozenset[str] = frozenset()
+
+
+def row_groups(
+    folder: Path, split: str = "train", late: frozenset[str] = frozenset()
+) -> list[RowGroup]:
+    """The row groups of a split, in order; functions of the repositories `late` are marked so.
+
+    Raises TrainingError where there are no shards.
+    """
     import pyarrow.parquet as parquet
 
-    shards = sorted(folder.glob("train-*.parquet"))
+    shards = sorted(folder.glob(f"{split}-*.parquet"))
     if not shards:
         raise TrainingError(
-            f"{folder}: no train-*.parquet there; run `python -m dataset build` first"
+            f"{folder}: no {split}-*.parquet there; run `python -m dataset build` first"
         )
-    groups = [
-        (shard, group)
+    return [
+        RowGroup(shard, number, late)
         for shard in shards
-        for group in range(parquet.ParquetFile(shard).num_row_groups)
+        for number in range(parquet.ParquetFile(shard).num_row_groups)
     ]
-    generator = random.Random(shuffled)
-    if shuffled is not None:
-        generator.shuffle(groups)
-    for shard, group in groups:
-        table = parquet.ParquetFile(shard).read_row_group(group, columns=list(COLUMNS))
-        rows = list(zip(*(table.column(name).to_pylist() for name in COLUMNS), strict=True))
-        if shuffled is not None:
-            # A part of each group, so that a sample sees many repositories.
-            rows = generator.sample(rows, -(-len(rows) // 4))
-        for text, name, stem, chain, decorators, siblings, docstring in rows:
-            context = Context(
+
+
+def read_group(group: RowGroup) -> list[Example]:
+    """The examples of a row group."""
+    import pyarrow.parquet as parquet
+
+    wanted = [*COLUMNS, "repository"]
+    table = parquet.ParquetFile(group.shard).read_row_group(group.number, columns=wanted)
+    rows = zip(*(table.column(name).to_pylist() for name in wanted), strict=True)
+    return [
+        Example(
+            text,
+            name,
+            Context(
                 stem or "",
                 tuple(chain or ()),
                 tuple(decorators or ()),
                 tuple(siblings or ()),
                 docstring or "",
-            )
-            yield Example(text, name, context)
+            ),
+            repository in group.late,
+        )
+        for text, name, stem, chain, decorators, siblings, docstring, repository in rows
+    ]
+
+
+def sample_examples(groups: Sequence[RowGroup], seed: int) -> Iterator[Example]:
+    """A quarter of each row group, groups in an order drawn from the seed: many repositories."""
+    generator = random.Random(seed)
+    for group in generator.sample(groups, len(groups)):
+        rows = read_group(group)
+        yield from generator.sample(rows, -(-len(rows) // 4))
+
+
+def small_repositories(folder: Path, below: int) -> frozenset[str]:
+    """Repositories with fewer functions in the corpus than `below`.
+
+    Raises TrainingError without the corpus's statistics.
+    """
+    path = folder / "stats.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["repositories"]
+    except (OSError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path}: no statistics of the corpus; build it again") from error
+    return frozenset(
+        name for name, entry in entries.items() if sum(entry["commits"].values()) < below
+    )

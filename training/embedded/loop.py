@@ -92,7 +92,14 @@ class Trainer:
         self.spent = 0.0
         self._loss = torch.compile(weighted_loss) if place.device.type == "cuda" else weighted_loss
 
-    def run(self, batches: Iterator[Packed], log: Path, save: Path, save_minutes: float) -> None:
+    def run(
+        self,
+        batches: Iterator[Packed],
+        log: Path,
+        save: Path,
+        save_minutes: float,
+        validation: Packed | None = None,
+    ) -> None:
         """Train to the end of the schedule, writing a line to `log` now and then."""
         started = time.monotonic() - self.spent
         last_save, last_log, tokens_seen = time.monotonic(), time.monotonic(), 0
@@ -111,7 +118,9 @@ class Trainer:
                     f"answer_loss {values[1] / max(1.0, values[2]):.4f} "
                     f"loss {values[3] / learnt:.4f} tokens/s {tokens_seen / (now - last_log):.0f}"
                 )
-                last_log, tokens_seen = now, 0
+                if validation is not None and (self.step % 250 == 0 or progress >= 1.0):
+                    line += f" validation_answer_loss {self._answer_loss(validation):.4f}"
+                last_log, tokens_seen = time.monotonic(), 0
                 if self.place.rank == 0:
                     print(line, flush=True)
                     with log.open("a") as stream:
@@ -123,10 +132,22 @@ class Trainer:
                 last_save = time.monotonic()
         self.save(save, started)
 
+    def _answer_loss(self, batch: Packed) -> float:
+        """Mean loss of the answers' tokens, in nats."""
+        weights = torch.zeros(4, device=self.place.device)
+        # Not under no_grad, which would compile the network once more.
+        _, sums = self._loss(self.model, *self._on_device(batch), weights, self.begin)
+        _, answer_loss, answers, _ = sums.tolist()
+        return answer_loss / max(1.0, answers)
+
+    def _on_device(self, batch: Packed) -> tuple[Tensor, Tensor]:
+        device = self.place.device
+        tokens = torch.from_numpy(batch.tokens.astype("int64")).to(device, non_blocking=True)
+        return tokens, torch.from_numpy(batch.kinds).to(device, non_blocking=True)
+
     def _train_step(self, batch: Packed, progress: float) -> Tensor:
         schedule, device = self.schedule, self.place.device
-        tokens = torch.from_numpy(batch.tokens.astype("int64")).to(device, non_blocking=True)
-        kinds = torch.from_numpy(batch.kinds).to(device, non_blocking=True)
+        tokens, kinds = self._on_device(batch)
         body = schedule.body_weight_first + progress * (
             schedule.body_weight_last - schedule.body_weight_first
         )

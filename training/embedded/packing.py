@@ -7,11 +7,11 @@ so that one model learns to answer with and without it.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +30,20 @@ from server.predictors.embedded_prompt import (
 )
 
 Ids = NDArray[np.uint16]
+Flags = NDArray[np.bool_]
+T = TypeVar("T")
 NOTHING, BODY, ANSWER, DIGEST = 0, 1, 2, 3
 SUMMARY_TOKENS = 24
 _COLUMNS = ("code", *FIELDS, "answer", "summary")
 
 
 class Example(NamedTuple):
-    """One function to learn from."""
+    """One function to learn from; a late one is shown only near the end of the training."""
 
     text: str
     name: str
     context: Context
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Encoded:
     """The token ids of every example, by column: code, each context field, answer, summary."""
 
     columns: dict[str, Ragged]
+    late: Flags
 
     def __len__(self) -> int:
         return len(self.columns["code"])
@@ -69,10 +73,15 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Dropout:
-    """How often an example shows no context at all, else how often it keeps each field."""
+    """How often an example shows no context at all, else how often it keeps each field.
+
+    Leaving out lines makes every pass over a small corpus show other code for the same name.
+    """
 
     nothing: float = 0.4
     keep: float = 0.75
+    # Half of the examples lose each line below the signature's first with this probability.
+    lines: float = 0.0
 
 
 class Packed(NamedTuple):
@@ -83,15 +92,20 @@ class Packed(NamedTuple):
 
 
 def encode_examples(
-    examples: Iterable[Example], tokenizer: Tokenizer, workers: int, chunk: int = 4_000
+    read: Callable[[T], Sequence[Example]], jobs: Iterable[T], tokenizer: Tokenizer, workers: int
 ) -> Encoded:
-    """Encode and clip every example, in order."""
+    """Encode and clip the examples that `read` gives for each of the jobs, in order.
+
+    Reading happens in the workers, so `read` is a function of a module.
+    """
     state = tokenizer.to_str()
     context = multiprocessing.get_context("spawn")
     parts: dict[str, list[Ids]] = {column: [] for column in _COLUMNS}
     lengths: dict[str, list[NDArray[np.int64]]] = {column: [] for column in _COLUMNS}
+    late: list[Flags] = []
     with ProcessPoolExecutor(workers, context, _start_encoder, (state,)) as pool:
-        for result in pool.map(_encode_chunk, _chunks(examples, chunk)):
+        for result, marks in pool.map(partial(_encode_job, read), jobs):
+            late.append(marks)
             for column in _COLUMNS:
                 parts[column].append(result[column][0])
                 lengths[column].append(result[column][1])
@@ -102,7 +116,7 @@ def encode_examples(
         )
         for column in _COLUMNS
     }
-    return Encoded(columns)
+    return Encoded(columns, np.concatenate(late))
 
 
 def pack(
@@ -113,14 +127,18 @@ def pack(
     seed: int,
     length: int,
     summaries: bool = True,
+    line_starts: Flags | None = None,
 ) -> Packed:
     """Draw contexts for the examples `indices`, in their order, and pack them into rows.
+
+    `line_starts` says of each token of the vocabulary whether it begins a line.
 
     An example never crosses a row's end; what is left of a row is padding of kind `NOTHING`.
     """
     random = np.random.default_rng(seed)
     bare = random.random(len(indices)) < dropout.nothing
     kept = random.random((len(indices), len(FIELDS))) < dropout.keep
+    thinned = random.random(len(indices)) < (0.5 if dropout.lines else 0.0)
     rows: list[Ids] = []
     kinds: list[NDArray[np.uint8]] = []
     row = np.zeros(length, np.uint16)
@@ -130,7 +148,10 @@ def pack(
         shown = (
             [] if bare[position] else [f for f, k in zip(FIELDS, kept[position], strict=True) if k]
         )
-        ids, body, answer = example_tokens(encoded, int(index), vocabulary, shown, summaries)
+        code = encoded.columns["code"][index]
+        if thinned[position] and line_starts is not None:
+            code = thin(code, line_starts, dropout.lines, random)
+        ids, body, answer = example_tokens(encoded, int(index), code, vocabulary, shown, summaries)
         size = len(ids)
         if used + size > length:
             rows.append(row)
@@ -149,12 +170,17 @@ def pack(
 
 
 def example_tokens(
-    encoded: Encoded, index: int, vocabulary: Vocabulary, shown: Sequence[str], summaries: bool
+    encoded: Encoded,
+    index: int,
+    code: Ids,
+    vocabulary: Vocabulary,
+    shown: Sequence[str],
+    summaries: bool,
 ) -> tuple[list[int], int, int]:
-    """Ids of one example, and where its prompt and its answer end."""
+    """Ids of one example with this code, and where its prompt and its answer end."""
     columns = encoded.columns
     fields = {field: columns[field][index] for field in shown}
-    ids = assemble(columns["code"][index], fields, vocabulary)
+    ids = assemble(code, fields, vocabulary)
     body = len(ids)
     ids.extend(columns["answer"][index])
     ids.append(vocabulary.end)
@@ -166,10 +192,12 @@ def example_tokens(
     return ids, body, answer
 
 
-def _chunks(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:
-    iterator = iter(examples)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def thin(code: Ids, line_starts: Flags, share: float, random: np.random.Generator) -> Ids:
+    """Code without some of its lines after the first, each left out with probability `share`."""
+    lines = np.cumsum(line_starts[code])
+    gone = random.random(int(lines[-1]) + 1 if len(lines) else 1) < share
+    gone[0] = False
+    return code[~gone[lines]]
 
 
 _encoder: tuple[Tokenizer, Vocabulary] | None = None
@@ -181,9 +209,12 @@ def _start_encoder(state: str) -> None:
     _encoder = tokenizer, Vocabulary.of(tokenizer)
 
 
-def _encode_chunk(chunk: list[Example]) -> dict[str, tuple[Ids, NDArray[np.int64]]]:
+def _encode_job(
+    read: Callable[[T], Sequence[Example]], job: T
+) -> tuple[dict[str, tuple[Ids, NDArray[np.int64]]], Flags]:
     assert _encoder is not None
     tokenizer, vocabulary = _encoder
+    chunk = read(job)
 
     def ids(texts: list[str]) -> list[list[int]]:
         return [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
@@ -198,13 +229,14 @@ def _encode_chunk(chunk: list[Example]) -> dict[str, tuple[Ids, NDArray[np.int64
     }
     for field in FIELDS:
         columns[field] = [f[: LIMITS.of(field)] for f in ids([text[field] for text in texts])]
-    return {
+    arrays = {
         column: (
             np.fromiter((token for item in items for token in item), np.uint16),
             np.fromiter(map(len, items), np.int64),
         )
         for column, items in columns.items()
     }
+    return arrays, np.array([example.late for example in chunk], np.bool_)
 
 
 def first_sentence(docstring: str) -> str:

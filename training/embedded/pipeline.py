@@ -6,19 +6,25 @@ Each stage leaves its result in the run's folder and is not repeated when that i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from server.predictors.embedded_prompt import Vocabulary
-from training.embedded.packing import Dropout, Encoded, Example, Ragged, encode_examples
-from training.embedded.schedule import Schedule
+from training.embedded.packing import Dropout, Encoded, Flags, Packed, Ragged, encode_examples, pack
+from training.embedded.schedule import Refresh, Schedule
 from training.embedded.tokenizer import train_tokenizer
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.embedded.model import Decoder
+
+SPLITS = {"train": "encoded.npz", "validation": "validation.npz"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class PackingRecipe:
     length: int = 2_048
     rows: int = 64
     workers: int = 8
+    # Functions of repositories with fewer than `late_below` come in after `early_epochs` epochs:
+    # the rates then fall over code that was not seen before, and is not known by heart.
+    late_below: int = 0
+    early_epochs: int = 0
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
 
@@ -53,26 +63,38 @@ class PretrainRecipe:
     shape: ShapeRecipe = field(default_factory=ShapeRecipe)
     schedule: Schedule = field(default_factory=Schedule)
     packing: PackingRecipe = field(default_factory=PackingRecipe)
+    refresh: Refresh | None = None
 
 
-def prepare(recipe: PretrainRecipe, examples: Iterator[Example] | None = None) -> None:
+def prepare(recipe: PretrainRecipe) -> None:
     """Train the tokenizer and encode the corpus, unless the run's folder has them already."""
-    from training.embedded.corpus import read_examples
+    from training.embedded.corpus import read_group, row_groups, sample_examples, small_repositories
 
     recipe.out.mkdir(parents=True, exist_ok=True)
-    tokenizer_file, encoded_file = recipe.out / "tokenizer.json", recipe.out / "encoded.npz"
+    tokenizer_file = recipe.out / "tokenizer.json"
+    below = recipe.packing.late_below
+    late = small_repositories(recipe.data, below) if below else frozenset[str]()
     if not tokenizer_file.exists():
-        sample = islice(read_examples(recipe.data, shuffled=recipe.seed), recipe.tokenizer_sample)
-        texts = (f"{e.text}\n_{e.name}\n{e.context.docstring}" for e in sample)
+        sample = sample_examples(row_groups(recipe.data), recipe.seed)
+        texts = (
+            f"{e.text}\n_{e.name}\n{e.context.docstring}"
+            for e in islice(sample, recipe.tokenizer_sample)
+        )
         train_tokenizer(texts, recipe.vocabulary).save(str(tokenizer_file))
-    if not encoded_file.exists():
-        tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        rows = examples if examples is not None else read_examples(recipe.data)
-        save_encoded(encode_examples(rows, tokenizer, recipe.encode_workers), encoded_file)
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    for split, file in SPLITS.items():
+        if not (recipe.out / file).exists() and (split == "train" or _has(recipe.data, split)):
+            groups = row_groups(recipe.data, split, late)
+            encoded = encode_examples(read_group, groups, tokenizer, recipe.encode_workers)
+            save_encoded(encoded, recipe.out / file)
+
+
+def _has(folder: Path, split: str) -> bool:
+    return any(folder.glob(f"{split}-*.parquet"))
 
 
 def save_encoded(encoded: Encoded, path: Path) -> None:
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {"late": encoded.late}
     for column, ragged in encoded.columns.items():
         arrays[f"{column}.flat"] = ragged.flat
         arrays[f"{column}.lengths"] = np.diff(ragged.offsets).astype(np.uint16)
@@ -94,8 +116,9 @@ def load_encoded(path: Path) -> Encoded:
                         ]
                     ),
                 )
-                for column in sorted({name.split(".")[0] for name in arrays.files})
-            }
+                for column in sorted({name.split(".")[0] for name in arrays.files} - {"late"})
+            },
+            arrays["late"],
         )
 
 
@@ -108,8 +131,10 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     from training.embedded.loop import Device, Trainer
     from training.embedded.model import Decoder, Shape
 
-    vocabulary = Vocabulary.of(Tokenizer.from_file(str(recipe.out / "tokenizer.json")))
-    encoded = load_encoded(recipe.out / "encoded.npz")
+    tokenizer = Tokenizer.from_file(str(recipe.out / "tokenizer.json"))
+    vocabulary = Vocabulary.of(tokenizer)
+    starts = line_starts(tokenizer)
+    encoded = load_encoded(recipe.out / SPLITS["train"])
     place = Device.from_environment()
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
@@ -129,13 +154,73 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         workers=recipe.packing.workers,
         dropout=recipe.packing.dropout,
         summaries=recipe.packing.summaries,
+        early_epochs=recipe.packing.early_epochs,
     )
     trainer.run(
-        batches(encoded, vocabulary, plan), recipe.out / "log.txt", checkpoint, recipe.save_minutes
+        batches(encoded, vocabulary, starts, plan),
+        recipe.out / "log.txt",
+        checkpoint,
+        recipe.save_minutes,
+        _validation(recipe, vocabulary),
     )
     if place.rank == 0:
-        weights = {name: value.bfloat16() for name, value in trainer.model.state_dict().items()}
-        torch.save(weights, recipe.out / "weights.pt")
-        (recipe.out / "shape.json").write_text(json.dumps(asdict(shape)))
+        _save(trainer.model, recipe.out)
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def refresh(recipe: PretrainRecipe) -> None:
+    """Train a finished run on unseen repositories; the result is the run's folder `refreshed`.
+
+    Raises TrainingError without a finished run or the recipe's section `refresh`.
+    """
+    import torch
+
+    from training.embedded.model import Decoder, Shape
+    from training.embedded.refresh import refresh as train_on
+
+    if recipe.refresh is None:
+        raise TrainingError("the recipe has no section `refresh`; give it one with its `data`")
+    if not (recipe.out / "weights.pt").exists():
+        raise TrainingError(f"{recipe.out / 'weights.pt'}: not there; run --stage train first")
+    torch.manual_seed(recipe.seed)
+    model = Decoder(Shape(**json.loads((recipe.out / "shape.json").read_text())))
+    state = torch.load(recipe.out / "weights.pt", map_location="cpu", weights_only=True)
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    out = recipe.out / "refreshed"
+    out.mkdir(exist_ok=True)
+    shutil.copyfile(recipe.out / "tokenizer.json", out / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    train_on(model, tokenizer, recipe.refresh, recipe.seed, recipe.out / "log.txt")
+    _save(model, out)
+
+
+def _save(model: Decoder, out: Path) -> None:
+    """Write the weights as bf16, and the network's shape."""
+    import torch
+
+    weights = {name: value.bfloat16() for name, value in model.state_dict().items()}
+    torch.save(weights, out / "weights.pt")
+    (out / "shape.json").write_text(json.dumps(asdict(model.shape)))
+
+
+def line_starts(tokenizer: Tokenizer) -> Flags:
+    """Whether each token of the vocabulary begins a line of code."""
+    newline = tokenizer.encode("\n", add_special_tokens=False).tokens[0]
+    tokens = (tokenizer.id_to_token(index) for index in range(tokenizer.get_vocab_size()))
+    return np.array([token is not None and token.startswith(newline) for token in tokens])
+
+
+def _validation(recipe: PretrainRecipe, vocabulary: Vocabulary) -> Packed | None:
+    """One batch of the validation split, half of it without context; None where there is none."""
+    path = recipe.out / SPLITS["validation"]
+    if not path.exists():
+        return None
+    encoded = load_encoded(path)
+    order = np.random.default_rng(recipe.seed).permutation(len(encoded))
+    packing = recipe.packing
+    packed = pack(encoded, order, vocabulary, Dropout(0.5, 1.0), recipe.seed, packing.length)
+    if len(packed.tokens) < packing.rows:
+        return None
+    return Packed(packed.tokens[: packing.rows], packed.kinds[: packing.rows])

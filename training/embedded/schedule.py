@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,15 @@ class Schedule:
     body_weight_last: float = 0.05
     answer_weight: float = 5.0
     summary_weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The last stage: `data` is a corpus of repositories that pre-training left out, `bare` the
+    share of its functions that show no context."""
+
+    data: Path
+    examples: int = 8_000
+    batch: int = 32
+    rate: float = 1e-4
+    bare: float = 0.5

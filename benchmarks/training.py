@@ -1,0 +1,255 @@
+"""Tokens per second and memory of fine-tuning: plain TRL QLoRA beside our settings, in one run.
+
+    python -m training random-base --shape codellama-7b --text CORPUS --out runs/random-7b
+    python -m benchmarks.training --base runs/random-7b --data CORPUS --memory-limit 24GB
+    python -m benchmarks.training --tiny          # the same script on a processor, no claim
+
+Every variant trains the same rows of the same recipe (`recipes/codellama-7b/qlora.yaml`: NF4, r
+128 on all linear layers, 32 rows of 1,024 tokens a step), so that its losses can be compared with
+the plain ones. The table is printed last; a variant that needs more than the limit is a row too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingError
+
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "training" / "recipes"
+_LAYERS = {"activation_checkpointing": True}
+_KEPT = {"activation_checkpointing": False, "keep_products": True}
+_KERNELS = {"use_liger_kernel": True, "attn_implementation": "flex_attention"}
+# What each variant changes; `plain` is TRL as it comes. The effective batch stays 32 rows.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {"rows": 16, "attn_implementation": "sdpa", **_LAYERS},
+    "liger": {"rows": 16, "attn_implementation": "sdpa", "use_liger_kernel": True, **_LAYERS},
+    "liger, flex": {"rows": 16, **_KERNELS, **_LAYERS},
+    "liger, flex, every other layer": {
+        "rows": 4,
+        **_KERNELS,
+        **_LAYERS,
+        "activation_checkpointing_kwargs": {"every_n_layers": 2},
+    },
+    "liger, flex, products kept": {"rows": 4, **_KERNELS, **_KEPT},
+    "liger, products kept": {
+        "rows": 4,
+        "attn_implementation": "sdpa",
+        "use_liger_kernel": True,
+        **_KEPT,
+    },
+    "liger, flex, products kept, compiled": {
+        "rows": 4,
+        **_KERNELS,
+        **_KEPT,
+        "torch_compile": True,
+    },
+    "liger, flex, nothing recomputed": {"rows": 1, **_KERNELS, "activation_checkpointing": False},
+    "liger, flex, compiled": {"rows": 8, **_KERNELS, **_LAYERS, "torch_compile": True},
+}
+TINY: dict[str, dict[str, Any]] = {
+    "plain": {"rows": 2, "activation_checkpointing": True},
+    "nothing recomputed": {"rows": 1, "activation_checkpointing": False},
+    "every other layer": {
+        "rows": 2,
+        **_LAYERS,
+        "activation_checkpointing_kwargs": {"every_n_layers": 2},
+    },
+    "products kept": {"rows": 2, **_KEPT},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of one variant: speed after the warm-up, peak memory in bytes, and every step's loss."""
+
+    name: str
+    tokens_per_second: float
+    peak: int
+    reserved: int
+    losses: tuple[float, ...]
+    failure: str = ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--base", type=Path, help="a 7B base; random weights will do")
+    parser.add_argument("--data", type=Path, help="a corpus or JSON Lines of functions")
+    parser.add_argument("--memory-limit", metavar="SIZE", help="of the GPU, such as 24GB")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--warmup", type=int, default=2, help="steps that are not measured")
+    parser.add_argument("--rows", type=int, default=4_000, help="functions to pack")
+    parser.add_argument("--variants", help="names, with semicolons between; plain is always run")
+    parser.add_argument("--tiny", action="store_true", help="a tiny base on a processor")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as scratch:
+        if arguments.tiny:
+            _make_tiny(arguments, Path(scratch))
+        elif not (arguments.base and arguments.data):
+            parser.error("--base and --data are needed, or --tiny")
+        found = _measure_all(arguments, Path(scratch))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+    print(_table(found))
+    return 0
+
+
+def _make_tiny(arguments: argparse.Namespace, scratch: Path) -> None:
+    from training.random_base import SHAPES, write_base
+
+    arguments.base, arguments.data = scratch / "base", scratch / "functions.jsonl"
+    write_base(SHAPES["tiny"], ROOT / "server", arguments.base, seed=1)
+    text = "def x(rows):\n    total = {0}\n    for row in rows:\n        total += row * {0}"
+    rows = [{"question_text": text.format(i), "name": f"sum_rows_{i}"} for i in range(200)]
+    arguments.data.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def _measure_all(arguments: argparse.Namespace, scratch: Path) -> list[Measured]:
+    from training.finetuning import memory
+    from training.finetuning.run import quiet
+
+    quiet()
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    if arguments.memory_limit:
+        print(memory.limit_memory(memory.parse_size(arguments.memory_limit)))
+    variants = TINY if arguments.tiny else VARIANTS
+    if arguments.variants:
+        chosen = ["plain", *(name.strip() for name in arguments.variants.split(";"))]
+        variants = {name: variants[name] for name in dict.fromkeys(chosen)}
+    found: list[Measured] = []
+    for number, (name, changes) in enumerate(variants.items()):
+        print(f"--- {name}", flush=True)
+        found.append(_measure(arguments, name, changes, scratch / str(number)))
+    return found
+
+
+def _measure(
+    arguments: argparse.Namespace, name: str, changes: Mapping[str, Any], out: Path
+) -> Measured:
+    import torch
+
+    from training.finetuning import memory
+    from training.finetuning.checkpoints import Signals
+    from training.finetuning.run import make_trainer
+
+    _free()
+    recipe = _recipe(arguments, changes, out)
+    try:
+        with memory.told_when_full(recipe):
+            trainer = make_trainer(recipe, *_rows(recipe), Signals())
+            clock = _clock(arguments.warmup)
+            trainer.add_callback(clock)
+            trainer.train()
+    except TrainingError as error:
+        return Measured(name, 0.0, 0, 0, (), str(error).partition(": ")[2])
+    peak = reserved = 0
+    if torch.cuda.is_available():
+        peak, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    logs = trainer.state.log_history
+    losses = tuple(entry["loss"] for entry in logs if "loss" in entry)
+    return Measured(name, clock.speed(logs), peak, reserved, losses)
+
+
+def _recipe(arguments: argparse.Namespace, changes: Mapping[str, Any], out: Path) -> Any:
+    from training.finetuning import recipe
+
+    settings = dict(changes)
+    rows = settings.pop("rows")
+    batch = 4 if arguments.tiny else 32
+    settings |= {
+        "model_name_or_path": str(arguments.base),
+        "data": str(arguments.data),
+        "output_dir": str(out),
+        "train_rows": arguments.rows,
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": batch // rows,
+        "max_steps": arguments.steps,
+        "warmup_steps": 0,
+        "logging_steps": 1,
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "report_to": "none",
+    }
+    path = RECIPES / ("tiny" if arguments.tiny else "codellama-7b") / "qlora.yaml"
+    return recipe.load(path, "sft", [f"{key}={json.dumps(one)}" for key, one in settings.items()])
+
+
+def _rows(recipe: Any) -> tuple[Any, type, Any]:
+    from trl import SFTTrainer
+
+    from training.finetuning.model import load_tokenizer
+    from training.finetuning.rows import Renderer
+    from training.sft import prepare
+
+    renderer = Renderer(
+        load_tokenizer(recipe), recipe.data.form, recipe.data.system, recipe.arguments.max_length
+    )
+    return renderer, SFTTrainer, prepare(recipe, renderer)
+
+
+def _clock(warmup: int) -> Any:
+    import torch
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        """When each step ended, with the device's work done."""
+
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.ends.append(time.perf_counter())
+
+        def speed(self, logs: Sequence[Mapping[str, Any]]) -> float:
+            """Tokens per second (no padding) from the end of the warm-up to the last step."""
+            tokens = [entry["num_tokens"] for entry in logs if "num_tokens" in entry]
+            first = warmup - 1
+            return (tokens[-1] - tokens[first]) / (self.ends[-1] - self.ends[first])
+
+    return Clock()
+
+
+def _free() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _table(found: Sequence[Measured]) -> str:
+    plain = found[0]
+    lines = [
+        "| variant | tokens/s | against plain | peak GB | reserved GB | last loss | most apart |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in found:
+        if one.failure:
+            lines.append(f"| {one.name} | – | – | – | – | – | {one.failure} |")
+            continue
+        ratio = one.tokens_per_second / plain.tokens_per_second if plain.losses else 0.0
+        apart = max(
+            (abs(a - b) for a, b in zip(one.losses, plain.losses, strict=False)), default=0.0
+        )
+        lines.append(
+            f"| {one.name} | {one.tokens_per_second:,.0f} | {ratio:.2f} | {one.peak / 1e9:.1f} |"
+            f" {one.reserved / 1e9:.1f} | {one.losses[-1]:.4f} | {apart:.4f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

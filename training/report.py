@@ -1,0 +1,48 @@
+"""Writes the error analysis of predictors as one page and a table, from results of `evaluate`.
+
+python -m training report --results results.json --html page.html --markdown table.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from training.errors import TrainingError
+from training.evaluation.page import markdown, page
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results", type=Path, nargs="+", required=True, help="files of `evaluate --json`"
+    )
+    parser.add_argument("--html", type=Path, help="page to write")
+    parser.add_argument("--markdown", type=Path, help="table to write")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    if not arguments.html and not arguments.markdown:
+        raise TrainingError("nothing to write; give --html or --markdown")
+    write([_read(path) for path in arguments.results], arguments.html, arguments.markdown)
+    return 0
+
+
+def write(results: Sequence[dict[str, Any]], html: Path | None, table: Path | None) -> None:
+    """Write the page and the table of some results."""
+    for path, text in ((html, page), (table, markdown)):
+        if path:
+            path.write_text(text(results), encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["predictors"][0]["analysis"]["reliability"]
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise TrainingError(f"{path}: no result of `evaluate --json`; make it again") from error
+    return result
