@@ -61,6 +61,7 @@ def _run(options: argparse.Namespace, open_predictor: PredictorOpener | None) ->
             apply=options.apply,
             confirm=options.confirm,
             as_json=options.json,
+            alias=options.alias,
         )
     from server.commands import opening
 
@@ -159,6 +160,9 @@ def _add_rename(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--preview", action="store_true", help="show, write nothing (default)")
     action.add_argument("--apply", action="store_true", help="write the certain edits")
     parser.add_argument("--confirm", action="store_true", help="the doubtful edits as well")
+    parser.add_argument(
+        "--alias", action="store_true", help="leave the old name behind as a deprecated alias"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
 
 

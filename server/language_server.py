@@ -22,13 +22,26 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from server import __version__
 from server.errors import NamewrightError
-from server.features import code_actions, commands, configuration, progress, resolve
+from server.features import (
+    audit,
+    code_actions,
+    commands,
+    configuration,
+    hints,
+    names,
+    progress,
+    quick_fixes,
+    rename,
+    resolve,
+    status,
+)
 from server.features import synchronization as sync
 from server.features.client_profile import read_profile
 from server.features.targets import ContentModified
 from server.locations import path_of
 from server.predictors.base import Cancelled
 from server.predictors.choose import load_predictor
+from server.reporting import STATUS_METHOD
 from server.session import LoadPredictor, Session
 from server.stdout_guard import take_stdout
 
@@ -79,7 +92,7 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
     async def begin() -> None:
         await configuration.ask_configuration(session)
         # Only now, or the predictor of the default settings would be loaded for nothing.
-        session.queue.start()
+        session.start_predictor()
         await configuration.register_configuration(session)
 
     def initialized(params: lsp.InitializedParams) -> None:
@@ -107,7 +120,22 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
     async def apply(*arguments: Any) -> None:
         await _answered(commands.apply_name(session, _first(arguments)))
 
-    options = lsp.CodeActionOptions([code_actions.KIND], resolve_provider=True)
+    async def names_at(*arguments: Any) -> dict[str, object]:
+        return await _answered(names.names_at(session, _first(arguments)))
+
+    async def audit_all(*arguments: Any) -> dict[str, object]:
+        return await _answered(audit.audit(session, _first(arguments)))
+
+    async def rename_to(*arguments: Any) -> dict[str, object]:
+        return await _answered(rename.rename(session, _first(arguments)))
+
+    def asked_status(params: Any) -> dict[str, object]:
+        return status.status_of(session)
+
+    def got_key(params: Any) -> None:
+        status.set_api_key(session, params)
+
+    options = lsp.CodeActionOptions([code_actions.KIND, quick_fixes.FIX], resolve_provider=True)
     features: list[tuple[str, Callable[..., Any], Any]] = [
         (lsp.INITIALIZED, initialized, None),
         (lsp.TEXT_DOCUMENT_CODE_ACTION, actions, options),
@@ -115,11 +143,17 @@ def create_server(load: LoadPredictor) -> NamewrightServer:
         (lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, reconfigured, None),
         (lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, folders_changed, None),
         (lsp.SHUTDOWN, shut_down, None),
+        (STATUS_METHOD, asked_status, None),
+        (status.SET_API_KEY_METHOD, got_key, None),
     ]
     for method, handler, feature_options in features:
         server.feature(method, feature_options)(handler)
     server.command(code_actions.SUGGEST_COMMAND)(suggest)
     server.command(code_actions.APPLY_COMMAND)(apply)
+    server.command(rename.RENAME_COMMAND)(rename_to)
+    server.command(names.NAMES_COMMAND)(names_at)
+    server.command(audit.AUDIT_COMMAND)(audit_all)
+    session.listeners.append(hints.Hints(session))
     _replace_built_in(server)
     return server
 

@@ -33,13 +33,22 @@ def path_of(uri: str) -> Path | None:
 
 def project_around(path: Path) -> Path | None:
     """The nearest folder above a file that is marked as a project; None where there is none."""
-    too_wide = (Path.home(), Path(tempfile.gettempdir()), Path(path.anchor))
+    too_wide = wide_folders(path)
     for folder in path.parents:
         if folder in too_wide:
             return None
         if any((folder / mark).exists() for mark in _PROJECT_MARKS):
             return folder
     return None
+
+
+def wide_folders(path: Path) -> tuple[Path, ...]:
+    """Folders that hold more than one project: the home, the temporary one, the path's root."""
+    folders = (Path(tempfile.gettempdir()), Path(path.anchor))
+    try:
+        return (Path.home(), *folders)
+    except RuntimeError:  # a container's user without a name has no home
+        return folders
 
 
 def uri_of(path: Path) -> str:

@@ -6,17 +6,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from server.documents import Documents, Snapshot
-from server.errors import NamewrightError
 from server.features.client_profile import ClientProfile
 from server.line_index import Place
 from server.logs import set_level
 from server.predictors.base import NamePredictor
 from server.predictors.cache import Answer, AnswerCache
 from server.predictors.queue import Job, PredictionQueue
+from server.predictors.status import Status
+from server.reporting import STATUS_METHOD, Reporter
 from server.settings import Settings, resolve
 from server.suggestions import Asked, Offer, look_up
 from server.workers import Worker
@@ -25,7 +27,7 @@ _LOG = logging.getLogger("namewright.session")
 _T = TypeVar("_T")
 LoadPredictor: TypeAlias = Callable[[str, Settings], NamePredictor]
 # Names beyond those offered are asked for, because some will be taken or spelled alike.
-SPARE_NAMES = 3
+SPARE_NAMES = 1
 REST_SECONDS = 0.1
 PAUSE_SECONDS = 0.1
 
@@ -46,6 +48,22 @@ class Client(Protocol):
         ...
 
 
+class DocumentListener(Protocol):
+    """Hears which open files changed, and that the settings did."""
+
+    def follow(self, uri: str) -> None:
+        """A file was opened or edited."""
+        ...
+
+    def forget(self, uri: str) -> None:
+        """A file was closed."""
+        ...
+
+    def reconfigure(self) -> None:
+        """The settings changed."""
+        ...
+
+
 class Session:
     """The state of one connection; the features work on it."""
 
@@ -56,6 +74,7 @@ class Session:
         self.settings = Settings()
         self.roots: tuple[Path, ...] = ()
         self.layers: dict[str, object] = {}
+        self.listeners: list[DocumentListener] = []
         self.running: dict[int | str, asyncio.Task[Any]] = {}
         self.starting: asyncio.Task[None] | None = None
         self._load_predictor = load_predictor
@@ -67,7 +86,24 @@ class Session:
         self._rests_on: tuple[str, str] | None = None
         self._analysis = Worker("analysis")
         self._renaming = Worker("renaming")
-        self.queue = self._new_queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reporter, self.queue = self._new_queue()
+
+    @property
+    def status(self) -> Status:
+        """What the predictor is doing."""
+        return self._reporter.current
+
+    def start_predictor(self) -> None:
+        """Load the predictor, and tell the editor from now on how it fares."""
+        self._loop = asyncio.get_running_loop()
+        self._publish(self.status)
+        self.queue.start()
+
+    def renew_remote_predictor(self) -> None:
+        """Begin anew with an engine whose key changed."""
+        if self.settings.predictor == "openai":
+            self._renew_queue()
 
     def configure(self, layer: str, options: object) -> None:
         """Take one layer of options (`initialization` or `workspace`) and act on what changed."""
@@ -80,11 +116,13 @@ class Session:
         if self.settings.log_level != before.log_level:
             set_level(self.settings.log_level)
         if _predictor_of(self.settings) != _predictor_of(before):
-            self.queue.close()
-            self.queue = self._new_queue()
+            self._renew_queue()
+        if self.settings != before:
+            for listener in self.listeners:
+                listener.reconfigure()
 
     def warn_once(self, message: str) -> None:
-        """Tell the user something that one telling is enough for."""
+        """Tell the user something that one telling is enough for; any thread may call it."""
         if message not in self._told:
             self._told.add(message)
             self.client.warn(message)
@@ -160,26 +198,37 @@ class Session:
             self._resting.cancel()
             self._resting = None
 
-    def _new_queue(self) -> PredictionQueue:
+    def _renew_queue(self) -> None:
+        self._reporter.silence()
+        self.queue.close()
+        self._reporter, self.queue = self._new_queue()
+        if self._loop is not None:
+            self.start_predictor()
+
+    def _new_queue(self) -> tuple[Reporter, PredictionQueue]:
         settings = self.settings
 
         def load() -> NamePredictor:
             return self._load_predictor(settings.predictor, settings)
 
-        return PredictionQueue(
-            load, self._cache, settings.candidates + SPARE_NAMES, self._tell_failure
-        )
+        reporter = Reporter(settings.predictor, self._publish, self.warn_once)
+        count = settings.candidates + SPARE_NAMES
+        return reporter, PredictionQueue(load, self._cache, count, reporter)
 
-    def _tell_failure(self, error: NamewrightError) -> None:
-        _LOG.error("%s", error)
-        self.client.warn(str(error))
+    def _publish(self, status: Status) -> None:
+        """Tell the editor once it listens; called from any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.client.notify, STATUS_METHOD, status.to_wire())
+
+
+_OF_PREDICTOR = ("predictor", "threads", "endpoint", "model", "candidates")
 
 
 def _predictor_of(settings: Settings) -> tuple[object, ...]:
-    return (
-        settings.predictor,
-        settings.threads,
-        settings.endpoint,
-        settings.model,
-        settings.candidates,
+    """All that a predictor is made from."""
+    return tuple(
+        getattr(settings, one.name)
+        for one in fields(settings)
+        if one.name in _OF_PREDICTOR or one.name.startswith(("openai_", "transformers_"))
     )

@@ -45,7 +45,9 @@ class Settings:
     predictor: str = _option(
         "auto",
         "predictor",
-        "Who suggests names. `auto` is the model shipped with Namewright.",
+        "Who suggests names. `embedded` is the model shipped with Namewright, `transformers` the"
+        " one of `model` on this machine's GPU, `openai` an engine at `endpoint`. `auto` is"
+        " `transformers` where a model is set and fits the GPU, else `embedded`.",
         choices=("auto", "embedded", "transformers", "openai"),
     )
     candidates: int = _option(
@@ -86,7 +88,60 @@ class Settings:
         "Address of the OpenAI-compatible engine that the predictor `openai` asks.",
     )
     model: str = _option(
-        "", "model", "The model or adapter that the predictors `openai` and `transformers` use."
+        "",
+        "model",
+        "The model: for `openai` the name the engine serves it under (empty: the first it lists),"
+        " for `transformers` a folder, or a name of the Hugging Face hub that is on this machine.",
+    )
+    openai_api: str = _option(
+        "auto",
+        "openai.api",
+        "Which of the engine's addresses is asked. `auto` is chat, or completions where the engine"
+        " cannot chat.",
+        choices=("auto", "chat", "completions"),
+    )
+    openai_timeout_seconds: int = _option(
+        10,
+        "openai.timeoutSeconds",
+        "How long the engine may take for one answer, in seconds, retries included.",
+        minimum=1,
+        maximum=300,
+    )
+    openai_concurrency: int = _option(
+        4,
+        "openai.concurrency",
+        "The most requests that are under way to the engine at once.",
+        minimum=1,
+        maximum=64,
+    )
+    openai_allow_insecure: bool = _option(
+        False,
+        "openai.allowInsecure",
+        "Whether source text may travel over plain http to another machine.",
+    )
+    transformers_adapter: str = _option(
+        "",
+        "transformers.adapter",
+        "A PEFT LoRA adapter for `model`: a folder, or a name of the hub that is on this machine.",
+    )
+    transformers_mode: str = _option(
+        "memory",
+        "transformers.mode",
+        "`memory` keeps the weights in 4 bits (NF4) beside the adapter, `speed` in bfloat16 with"
+        " the adapter merged into them (for Code Llama 7B about 5 and 14 GB).",
+        choices=("memory", "speed"),
+    )
+    transformers_device: str = _option(
+        "auto",
+        "transformers.device",
+        "Where the model runs: `auto` is the GPU with the most free memory; or `cuda:1`, or `cpu`.",
+    )
+    transformers_idle_minutes: int = _option(
+        15,
+        "transformers.idleMinutes",
+        "The model gives the GPU's memory back after so many minutes without a question; 0: never.",
+        minimum=0,
+        maximum=1440,
     )
     rename_engine: str = _option(
         "namewright",
@@ -100,6 +155,19 @@ class Settings:
         "Doubtful edits of a rename: `ask` shows them for confirmation where the editor can,"
         " `skip` leaves them out.",
         choices=("ask", "skip"),
+    )
+    hints: bool = _option(
+        False,
+        "hints",
+        "Whether open files show hints on functions whose names fit badly, with the better names as"
+        " quick fixes.",
+    )
+    rename_second_opinion: str = _option(
+        "auto",
+        "rename.secondOpinion",
+        "Whether a rename asks pyright or basedpyright too, where one is installed: `auto` asks it"
+        " in the background and waits for it briefly.",
+        choices=("auto", "off"),
     )
     log_level: str = _option(
         "warning",

@@ -105,12 +105,12 @@ def _question(snapshot: Snapshot, function: Function, use_context: bool) -> Ques
     known = snapshot.notes.get(key)
     if not isinstance(known, Question):
         siblings = sibling_names(function, snapshot.functions)
-        known = ask(function, path=_file_name(snapshot), siblings=siblings)
+        known = ask(function, path=file_name_of(snapshot), siblings=siblings)
         known = snapshot.notes[key] = known if use_context else bare(known)
     return known
 
 
-def _file_name(snapshot: Snapshot) -> str:
+def file_name_of(snapshot: Snapshot) -> str:
     """The name of the file, or of the notebook a cell belongs to."""
     if snapshot.path is not None:
         return os.fsencode(snapshot.path.name).decode("utf-8", "replace")

@@ -81,14 +81,18 @@ def find_misfits(
         answers = predictor.predict(questions, _ASKED)
         scores = predictor.score(questions, [subject.function.name for subject in batch])
         for subject, candidates, present in zip(batch, answers, scores, strict=True):
-            misfit = _judge(subject, candidates, present)
+            misfit = judge(subject, candidates, present)
             if misfit is not None and misfit.confidence >= min_confidence:
                 misfits.append(misfit)
         advance(len(batch))
     return sorted(misfits, key=lambda m: (-m.confidence, str(m.path), m.line))
 
 
-def _judge(subject: Subject, candidates: Sequence[Candidate], present: float) -> Misfit | None:
+def judge(subject: Subject, candidates: Sequence[Candidate], present: float) -> Misfit | None:
+    """A misfit where a name fits the place and is likelier than the present one.
+
+    `present` is the present name's log-probability.
+    """
     function = subject.function
     taken = names_taken(function, subject.functions)
     offers = fit_to_offer(candidates, function, taken, _OFFERED, present)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from dataset.functions import Function, find_functions, innermost
 from server.errors import NamewrightError
+from server.locations import wide_folders
 from server.predictors.base import NamePredictor
 from server.refactoring.source_text import to_utf8
 
@@ -108,8 +108,7 @@ def project_root(path: Path) -> Path:
         if any((folder / mark).exists() for mark in _PROJECT_MARKS):
             return folder
     here = Path.cwd()
-    too_wide = (Path.home(), Path(tempfile.gettempdir()), Path(here.anchor))
-    if path.is_relative_to(here) and here not in too_wide:
+    if path.is_relative_to(here) and here not in wide_folders(here):
         return here
     folder = path.parent
     while (folder / "__init__.py").exists() and folder.parent != folder:

@@ -22,24 +22,41 @@ _SEVERITY_STYLES = {"refuse": "bold red", "confirm": "yellow", "note": "dim"}
 
 
 def rename(
-    path: Path, line: int, new_name: str, *, apply: bool, confirm: bool, as_json: bool
+    path: Path,
+    line: int,
+    new_name: str,
+    *,
+    apply: bool,
+    confirm: bool,
+    as_json: bool,
+    alias: bool = False,
 ) -> int:
     """Rename the function around a line (from 1) and return the exit status (1: refused)."""
     function, _ = open_function(Place(path, line))
     offset = function.name_span.start
-    return rename_function(path, offset, new_name, apply=apply, confirm=confirm, as_json=as_json)
+    return rename_function(
+        path, offset, new_name, apply=apply, confirm=confirm, as_json=as_json, alias=alias
+    )
 
 
 def rename_function(
-    path: Path, offset: int, new_name: str, *, apply: bool, confirm: bool, as_json: bool
+    path: Path,
+    offset: int,
+    new_name: str,
+    *,
+    apply: bool,
+    confirm: bool,
+    as_json: bool,
+    alias: bool = False,
 ) -> int:
     """Rename the function whose name is at `offset` (UTF-8 bytes); raises NamewrightError.
 
-    Without `apply` nothing is written; `confirm` includes the doubtful edits.
+    Without `apply` nothing is written; `confirm` includes the doubtful edits; `alias` leaves the
+    old name behind, deprecated.
     """
     path = path.absolute()
     workspace = Workspace((project_root(path),), {})
-    plan = plan_rename(workspace, path, offset, new_name)
+    plan = plan_rename(workspace, path, offset, new_name, alias=alias)
     if as_json:
         sys.stdout.write(json.dumps(_as_json(plan), indent=2) + "\n")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -115,6 +116,12 @@ def _print_table(
         table.add_row(Text("  " + function.name, style="dim"), Text(percent(present), "dim"), "")
     console.print(table)
     if not best:
-        place = f"{shlex.quote(str(path))} --line {function.line}"
+        place = f"{_shell_word(path)} --line {function.line}"
         advice = f"rename: namewright suggest {place} --apply {offers[0].name}"
         console.print(Text(advice, style="dim"), soft_wrap=True)
+
+
+def _shell_word(path: Path) -> str:
+    """A path as it can be pasted into this system's shell."""
+    # cmd.exe does not know single quotes; a path holds no double ones there.
+    return f'"{path}"' if os.name == "nt" else shlex.quote(str(path))

@@ -13,6 +13,7 @@ from time import monotonic
 from lsprotocol import types as lsp
 
 from server.errors import NamewrightError
+from server.features.quick_fixes import FIX, as_quick_fixes, hints_among
 from server.features.targets import Target, target_of, to_wire
 from server.features.workspace_edits import edit_of
 from server.line_index import Place
@@ -24,7 +25,7 @@ from server.suggestions import Asked, Offer, offer
 APPLY_COMMAND = "namewright.applyName"
 SUGGEST_COMMAND = "namewright.suggestNames"
 # What a client may announce to take over the rename (`experimental.commands`).
-CLIENT_RENAME_COMMAND = "namewright.rename"
+CLIENT_RENAME_COMMAND = "namewright.renameByClient"
 KIND = lsp.CodeActionKind.RefactorRewrite
 SUGGEST_TITLE = "Suggest names…"
 # A client that does not say who asks may be polling: it is kept waiting only this long.
@@ -35,9 +36,21 @@ _EDITS_SECONDS = 2.0
 async def code_actions(
     session: Session, params: lsp.CodeActionParams
 ) -> list[lsp.CodeAction | lsp.Command]:
-    """Names for the function at the start of the range; an empty list where there are none."""
+    """Names for the function at the start of the range; an empty list where there are none.
+
+    On a hint of ours they are its quick fixes.
+    """
+    hints = hints_among(params.context.diagnostics)
+    if hints and _wanted(params.context.only, FIX):
+        return as_quick_fixes(await _code_actions(session, params), hints)
+    return await _code_actions(session, params) if _wanted(params.context.only, KIND) else []
+
+
+async def _code_actions(
+    session: Session, params: lsp.CodeActionParams
+) -> list[lsp.CodeAction | lsp.Command]:
     snapshot = session.documents.get(params.text_document.uri)
-    if snapshot is None or not _wanted(params.context.only):
+    if snapshot is None:
         return []
     start, trigger = params.range.start, params.context.trigger_kind
     asked, known = await session.look_up(snapshot, Place(start.line, start.character))
@@ -193,9 +206,9 @@ def _explained(session: Session, title: str, reason: str) -> list[lsp.CodeAction
     return [lsp.CodeAction(title, kind=KIND, disabled=lsp.CodeActionDisabled(reason))]
 
 
-def _wanted(only: Sequence[lsp.CodeActionKind | str] | None) -> bool:
-    """Whether the client's filter lets rewrites through; a kind includes those below it."""
+def _wanted(only: Sequence[lsp.CodeActionKind | str] | None, offered: lsp.CodeActionKind) -> bool:
+    """Whether the client's filter lets a kind through; a kind includes those below it."""
     if not only:
         return True
     kinds = (kind.value if isinstance(kind, lsp.CodeActionKind) else kind for kind in only)
-    return any(kind == "" or f"{KIND.value}.".startswith(f"{kind}.") for kind in kinds)
+    return any(kind == "" or f"{offered.value}.".startswith(f"{kind}.") for kind in kinds)

@@ -25,7 +25,7 @@ async def suggest_names(session: Session, argument: object) -> list[dict[str, ob
     Answers all names found as `{"name", "probability"}`. Raises NamewrightError when there is no
     function at the place or the predictor cannot answer.
     """
-    uri, place = _uri_and_place(argument)
+    uri, place = uri_and_place(argument)
     snapshot = session.documents.get(uri)
     if snapshot is None:
         raise NamewrightError("this file is not open; open it and ask again")
@@ -77,7 +77,8 @@ async def _choose(session: Session, asked: Asked, known: Offer) -> Candidate | N
     return titles.get(answer.title) if isinstance(answer, lsp.MessageActionItem) else None
 
 
-def _uri_and_place(argument: object) -> tuple[str, Place]:
+def uri_and_place(argument: object) -> tuple[str, Place]:
+    """What `{"uri", "position"}` says; raises NamewrightError when it says something else."""
     value = as_json(argument)
     if isinstance(value, Mapping):
         options = cast(Mapping[str, object], value)

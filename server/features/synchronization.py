@@ -17,7 +17,7 @@ _LOG = logging.getLogger("namewright.documents")
 def open_document(session: Session, item: lsp.TextDocumentItem) -> None:
     """Begin a file or cell."""
     session.documents.open(item.uri, item.version, item.text)
-    session.analyse_soon(item.uri)
+    _follow(session, item.uri)
 
 
 def change_document(
@@ -31,12 +31,14 @@ def change_document(
     if after is None:
         _LOG.warning("an edit was dropped: its file is not open, or is newer already")
     else:
-        session.analyse_soon(document.uri)
+        _follow(session, document.uri)
 
 
 def close_document(session: Session, uri: str) -> None:
     """End a file or cell."""
     session.documents.close(uri)
+    for listener in session.listeners:
+        listener.forget(uri)
 
 
 def open_notebook(session: Session, params: lsp.DidOpenNotebookDocumentParams) -> None:
@@ -63,6 +65,12 @@ def close_notebook(session: Session, params: lsp.DidCloseNotebookDocumentParams)
     """End every cell."""
     for cell in params.cell_text_documents:
         close_document(session, cell.uri)
+
+
+def _follow(session: Session, uri: str) -> None:
+    session.analyse_soon(uri)
+    for listener in session.listeners:
+        listener.follow(uri)
 
 
 def _change(event: lsp.TextDocumentContentChangeEvent) -> Change:

@@ -32,26 +32,54 @@ class _File:
     shift: int
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan that is not refused, and the files it edits as this client knows them."""
+
+    plan: RenamePlan
+    files: dict[Path, _File]
+
+
 async def edit_of(session: Session, target: Target) -> lsp.WorkspaceEdit:
-    """Plan a rename and express it for this client.
+    """Plan an offered rename and express it for this client; raises like `planned`."""
+    snapshot = snapshot_of(session, target)
+    found = await planned(session, snapshot, target.offset, target.new_name)
+    return express(session, found)
+
+
+async def planned(
+    session: Session, snapshot: Snapshot, offset: int, new_name: str, *, alias: bool = False
+) -> Planned:
+    """Plan the rename of the function around `offset` of an open or closed file.
 
     Raises NamewrightError when the rename is refused, ContentModified when a file changed on
     the way.
     """
-    snapshot = snapshot_of(session, target)
     opened = tuple(session.documents)
-    plan, files = await session.rename(lambda: _plan(session.roots, snapshot, opened, target))
-    if any(session.documents.get(one.uri) is not one for one in opened if one.path in plan.edits):
+    roots = session.roots
+    asks = session.settings.rename_second_opinion == "auto"
+    found = await session.rename(
+        lambda: _plan(roots, snapshot, opened, offset, new_name, alias, asks)
+    )
+    edits = found.plan.edits
+    if any(session.documents.get(one.uri) is not one for one in opened if one.path in edits):
         raise ContentModified("a file changed while the rename was planned; ask for names again")
-    return _express(session, plan, files)
+    return found
 
 
 def _plan(
-    roots: tuple[Path, ...], snapshot: Snapshot, opened: Sequence[Snapshot], target: Target
-) -> tuple[RenamePlan, dict[Path, _File]]:
+    roots: tuple[Path, ...],
+    snapshot: Snapshot,
+    opened: Sequence[Snapshot],
+    offset: int,
+    new_name: str,
+    alias: bool,
+    asks: bool,
+) -> Planned:
     # Imported on the worker's thread: what reads a whole project is slow to import.
     from server.refactoring.edits import digest
     from server.refactoring.rename import Workspace, plan_rename
+    from server.refactoring.second_opinion import opinion_for
     from server.refactoring.source_text import from_utf8, to_utf8
 
     here = _path_of(snapshot)
@@ -63,10 +91,13 @@ def _plan(
         for path, one in by_path.items()
         if any(path.is_relative_to(root) for root in roots)
     }
-    plan = plan_rename(Workspace(roots, inside), here, target.offset, target.new_name)
+    plan = plan_rename(
+        Workspace(roots, inside), here, offset, new_name,
+        alias=alias, opinion=opinion_for(roots) if asks else None,
+    )  # fmt: skip
     if plan.refused:
         reasons = [one.reason for one in plan.findings if one.severity == "refuse"]
-        raise NamewrightError(f"the rename to {target.new_name} is refused: {reasons[0]}")
+        raise NamewrightError(f"the rename to {new_name} is refused: {reasons[0]}")
     files: dict[Path, _File] = {}
     for path in plan.edits:
         one = by_path.get(path)
@@ -80,7 +111,7 @@ def _plan(
         # Editors do not count a byte-order mark as text.
         shift = len(_BOM) if source.startswith(_BOM) else 0
         files[path] = _File(uri_of(path), None, LineIndex(source[shift:]), shift)
-    return plan, files
+    return Planned(plan, files)
 
 
 def _read(path: Path) -> bytes:
@@ -106,16 +137,19 @@ def _path_of(snapshot: Snapshot) -> Path:
     return Path("/", "namewright-unsaved", f"{name}.py")
 
 
-def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> lsp.WorkspaceEdit:
-    asks = session.profile.change_annotations and session.settings.rename_doubtful == "ask"
+def express(session: Session, found: Planned, *, confirmed: bool = False) -> lsp.WorkspaceEdit:
+    """Return the edit for this client; `confirmed` takes the doubtful edits without a question."""
+    plan, files = found.plan, found.files
+    annotates = session.profile.change_annotations and session.settings.rename_doubtful == "ask"
+    asks = annotates and not confirmed
     warnings = _warnings(plan)
-    if warnings and not asks:
+    if warnings and not asks and not confirmed:
         text = f"Before you keep this rename: {'; '.join(warnings)}"
         session.client.notify(
             lsp.WINDOW_LOG_MESSAGE, lsp.LogMessageParams(lsp.MessageType.Warning, text)
         )
     chosen = {
-        files[path]: [edit for edit in edits if edit.certain or asks]
+        files[path]: [edit for edit in edits if edit.certain or asks or confirmed]
         for path, edits in plan.edits.items()
     }
     if not session.profile.document_changes:
@@ -132,7 +166,7 @@ def _express(session: Session, plan: RenamePlan, files: dict[Path, _File]) -> ls
         document_changes=[
             lsp.TextDocumentEdit(
                 lsp.OptionalVersionedTextDocumentIdentifier(uri=file.uri, version=file.version),
-                [_annotated(session, file, edit, certain) for edit in edits],
+                [_annotated(session, file, edit, certain, asks=asks) for edit in edits],
             )
             for file, edits in chosen.items()
             if edits
@@ -175,11 +209,11 @@ def _doubtful(reason: str) -> str:
 
 
 def _annotated(
-    session: Session, file: _File, edit: TextEdit, certain: str | None
+    session: Session, file: _File, edit: TextEdit, certain: str | None, *, asks: bool
 ) -> lsp.TextEdit | lsp.AnnotatedTextEdit:
     plain = _text_edit(session, file, edit)
     annotation = certain if edit.certain else _doubtful(edit.reason)
-    if annotation is None:
+    if annotation is None or not asks:
         return plain
     return lsp.AnnotatedTextEdit(annotation, plain.range, plain.new_text)
 

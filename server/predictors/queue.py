@@ -13,7 +13,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Thread
-from typing import TypeAlias
+from time import monotonic
+from typing import Protocol, TypeAlias
 
 from dataset.question import Question
 from server.errors import NamewrightError
@@ -49,11 +50,38 @@ class _Entry:
     waiting: list[Future[Answer]] = field(default_factory=list[Future[Answer]])
 
 
+class Watcher(Protocol):
+    """Hears on the queue's thread how loading and answering go."""
+
+    def loaded(self, predictor: NamePredictor) -> None:
+        """The predictor is there."""
+        ...
+
+    def failed(self, error: NamewrightError) -> None:
+        """The predictor could not be loaded; told once."""
+        ...
+
+    def working(self) -> None:
+        """A question is being answered."""
+        ...
+
+    def worked(self, latency_ms: float | None) -> None:
+        """It is over; without a latency when there was no answer."""
+        ...
+
+
+class _Nobody:
+    def loaded(self, predictor: NamePredictor) -> None: ...
+    def failed(self, error: NamewrightError) -> None: ...
+    def working(self) -> None: ...
+    def worked(self, latency_ms: float | None) -> None: ...
+
+
 class PredictionQueue:
     """Takes jobs from any thread and answers each with a Future.
 
-    `k` names are asked for. `on_failure` hears once, on the queue's thread, why the predictor
-    could not be loaded; every job then fails with that error.
+    `k` names are asked for. `watcher` hears, on the queue's thread, how loading and answering go;
+    when the predictor cannot be loaded every job fails with the error that it hears.
     """
 
     def __init__(
@@ -61,23 +89,24 @@ class PredictionQueue:
         load: Load,
         cache: AnswerCache,
         k: int,
-        on_failure: Callable[[NamewrightError], None] = lambda error: None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._load = load
         self._cache = cache
         self._k = k
-        self._on_failure = on_failure
+        self._watcher = watcher or _Nobody()
         self._changed = Condition()
         self._pending: list[_Entry] = []
         self._running: _Entry | None = None
         self._closed = False
-        self._identity: Identity | None = None
+        self._predictor: NamePredictor | None = None
         self._thread = Thread(target=self._run, name="namewright-inference", daemon=True)
 
     @property
     def identity(self) -> Identity | None:
-        """Who answers; None while the predictor is loading."""
-        return self._identity
+        """Who answers; None while the predictor is loading. Changes when another one steps in."""
+        predictor = self._predictor
+        return None if predictor is None else predictor.identity
 
     def start(self) -> None:
         """Begin to load the predictor and to answer; the first job begins it too."""
@@ -86,11 +115,10 @@ class PredictionQueue:
 
     def cached(self, question: Question, name: str) -> Answer | None:
         """The answer, if it is known already; never waits."""
-        if self._identity is None:
+        identity = self.identity
+        if identity is None:
             return None
-        return self._cache.get(
-            CacheKey(question.digest(), name, self._identity.fingerprint, self._k)
-        )
+        return self._cache.get(CacheKey(question.digest(), name, identity.fingerprint, self._k))
 
     def submit(self, job: Job) -> Future[Answer]:
         """Ask for an answer. Cancelling every Future of a job stops the work.
@@ -173,9 +201,13 @@ class PredictionQueue:
                 )
             )
             return
-        self._identity = predictor.identity
+        self._predictor = predictor
+        self._watcher.loaded(predictor)
         while (entry := self._next()) is not None:
-            self._answer(entry, predictor, predictor.identity)
+            self._watcher.working()
+            started = monotonic()
+            answered = self._answer(entry, predictor)
+            self._watcher.worked(1000 * (monotonic() - started) if answered else None)
         predictor.close()
 
     def _next(self) -> _Entry | None:
@@ -192,7 +224,8 @@ class PredictionQueue:
             self._running = entry
             return entry
 
-    def _answer(self, entry: _Entry, predictor: NamePredictor, identity: Identity) -> None:
+    def _answer(self, entry: _Entry, predictor: NamePredictor) -> bool:
+        """Whether the predictor gave an answer."""
         question, name = entry.job.question, entry.job.name
         try:
             found = predictor.predict([question], self._k, entry.stop)[0]
@@ -201,24 +234,25 @@ class PredictionQueue:
             score = _present_score(name, found)
         except NamewrightError as error:
             _fail(entry, error)
-            return
+            return False
         except Exception as error:
             _LOG.error("the predictor failed (%s)", type(error).__name__)
             _LOG.debug("while predicting", exc_info=True)
             _fail(entry, NamewrightError(f"the predictor failed ({type(error).__name__})"))
-            return
+            return False
         answer = Answer(tuple(found), score)
-        key = CacheKey(question.digest(), name, identity.fingerprint, self._k)
-        self._cache.put(key, answer)
+        fingerprint = predictor.identity.fingerprint
+        self._cache.put(CacheKey(question.digest(), name, fingerprint, self._k), answer)
         with self._changed:
             self._running = None
             waiting = tuple(entry.waiting)
         for future in waiting:
             with suppress(InvalidStateError):
                 future.set_result(answer)
+        return True
 
     def _refuse_all(self, error: NamewrightError) -> None:
-        self._on_failure(error)
+        self._watcher.failed(error)
         while (entry := self._next()) is not None:
             _fail(entry, error)
 

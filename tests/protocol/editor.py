@@ -71,6 +71,7 @@ class Editor:
         self.client = client
         self.root = root
         self.applied: list[lsp.WorkspaceEdit] = []
+        self.accepts = True
         self.asked: list[lsp.ShowMessageRequestParams] = []
         self.answer: Callable[[lsp.ShowMessageRequestParams], lsp.MessageActionItem | None] = (
             lambda params: None
@@ -163,7 +164,7 @@ async def editor(
     @client.feature(lsp.WORKSPACE_APPLY_EDIT)
     def apply(params: lsp.ApplyWorkspaceEditParams) -> lsp.ApplyWorkspaceEditResult:
         one.applied.append(params.edit)
-        return lsp.ApplyWorkspaceEditResult(applied=True)
+        return lsp.ApplyWorkspaceEditResult(applied=one.accepts)
 
     @client.feature(lsp.WINDOW_SHOW_MESSAGE_REQUEST)
     def choose(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem | None:

@@ -203,11 +203,11 @@ async def test_a_foreign_action_is_refused(tmp_path: Path) -> None:
 
 async def test_the_client_may_take_over_the_rename(tmp_path: Path) -> None:
     capabilities = vscode()
-    capabilities.experimental = {"commands": {"commands": ["namewright.rename"]}}
+    capabilities.experimental = {"commands": {"commands": ["namewright.renameByClient"]}}
     async with editor(tmp_path, capabilities, options={"rename": {"engine": "client"}}) as one:
         (first, *_) = await one.renames(one.open())
         assert first.command is not None
-        assert first.command.command == "namewright.rename"
+        assert first.command.command == "namewright.renameByClient"
         assert first.data is None
 
 

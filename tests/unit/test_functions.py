@@ -151,6 +151,61 @@ def test_open_bracket_does_not_swallow_what_follows() -> None:
         assert sliced(function, function.span).startswith("def ")
 
 
+SWALLOWED = {
+    "a method": ("x = (\nclass A:\n    def f(self):\n        return 1\n", ("A",), "method"),
+    "a bracket in the class": (
+        "class A:\n    x = call(\n    def f(self):\n        return 1\n",
+        ("A",),
+        "method",
+    ),
+    "a bracket in a method above": (
+        "class A:\n    def g(self):\n        x = [\n\n    def f(self):\n        return 1\n",
+        ("A",),
+        "method",
+    ),
+    "a bracket in the class's own line": (
+        "class A(:\n    class B:\n        def f(self):\n            return 1\n",
+        ("A", "B"),
+        "method",
+    ),
+    "in a condition": (
+        "x = (\nclass A:\n    if X:\n        def f(self):\n            return 1\n",
+        ("A",),
+        "method",
+    ),
+    "nested": (
+        "x = (\nclass A:\n    def g(self):\n        def f(a):\n            return a\n",
+        ("A",),
+        "nested",
+    ),
+    "after the class": (
+        "x = (\nclass A:\n    y = 1\n\ndef f(a):\n    return a\n",
+        (),
+        "plain",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "chain", "kind"), SWALLOWED.values(), ids=SWALLOWED)
+def test_a_function_below_an_open_bracket_keeps_its_place(
+    source: str, chain: tuple[str, ...], kind: str
+) -> None:
+    function = named(source, "f")
+    assert function.class_chain == chain
+    assert (function.is_method, function.is_nested) == (kind == "method", kind == "nested")
+
+
+@pytest.mark.parametrize("newline", NEWLINES.values(), ids=NEWLINES)
+def test_a_function_below_an_open_bracket_keeps_its_decorators(newline: str) -> None:
+    source = "x = (\nclass A:\n  @a(1)\n  @property\n  def f(self):\n    return 1\n"
+    function = named(source.replace("\n", newline), "f")
+    assert function.decorators == ("a(1)", "property")
+    assert function.is_property
+    assert function.line == 5
+    assert sliced(function, function.outer_span).startswith("@a(1)")
+    assert sliced(function, function.span).startswith("def f(self):")
+
+
 def test_definition_without_a_body_yet() -> None:
     assert named("def f(a):\n\ndef g(b):\n    return b\n", "g").parameters == ("b",)
 

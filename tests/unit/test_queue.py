@@ -11,6 +11,7 @@ from server.errors import NamewrightError
 from server.predictors.base import Cancelled, Candidate, Identity, StopFlag
 from server.predictors.cache import AnswerCache
 from server.predictors.queue import Job, PredictionQueue
+from server.reporting import Reporter
 
 PATIENCE = 10.0
 
@@ -164,12 +165,14 @@ def test_a_predictor_that_fails_does_not_end_the_thread(gate: Gate, queue: Predi
 
 
 def test_a_predictor_that_cannot_be_loaded_is_told_once() -> None:
-    told: list[NamewrightError] = []
+    told: list[str] = []
 
     def load() -> Gate:
         raise NamewrightError("the weights are damaged; reinstall")
 
-    queue = PredictionQueue(load, AnswerCache(), 5, told.append)
+    queue = PredictionQueue(
+        load, AnswerCache(), 5, Reporter("gate", lambda status: None, told.append)
+    )
     queue.start()
     for text in ("one", "two"):
         with pytest.raises(NamewrightError, match="weights are damaged"):
