@@ -1,0 +1,52 @@
+"""One code-server for all tests; a window on a fresh copy of the project for each."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.vscode.browser import ROOT, Browser
+from tests.editors.vscode.code_server import CodeServer, packaged_extension, packaged_renamer
+from tests.editors.vscode.workbench import SCREENSHOTS, Workbench
+
+PROJECT = Path(__file__).with_name("project")
+
+
+@pytest.fixture(scope="session")
+def code_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    """VS Code with the extension installed and nothing set up yet."""
+    subprocess.run([ROOT / "scripts" / "editors.sh"], check=True)
+    server = CodeServer(tmp_path_factory.mktemp("vscode"))
+    server.install(packaged_extension())
+    server.install(packaged_renamer(server.home))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    one = Browser()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def workbench(
+    code_server: CodeServer,
+    browser: Browser,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Workbench]:
+    """A window on a copy of the project; its last sight is kept as an artefact."""
+    code_server.write_settings()
+    folder = tmp_path / "shop-project"
+    shutil.copytree(PROJECT, folder)
+    window = Workbench(browser, code_server, folder)
+    window.open_window()
+    yield window
+    window.browser.screenshot(SCREENSHOTS / f"{request.node.name}.png")
