@@ -17,7 +17,7 @@ export PYTHON
 export PYRIGHT_PYTHON_GLOBAL_NODE := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help suggest audit test unit lint types format build bench picture clean
+.PHONY: help suggest audit test unit lint types format build vsix bench picture docs release-check clean
 
 help:
 	@sed -n '1,5p' Makefile
@@ -37,6 +37,8 @@ unit: $(VENV)/.developed
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	scripts/editors.sh packages
+	cd editor-clients/vscode && npm run --silent lint
 
 format: $(VENV)/.developed
 	$(BIN)/ruff check --fix .
@@ -44,10 +46,17 @@ format: $(VENV)/.developed
 
 types: $(VENV)/.developed
 	$(BIN)/pyright
+	scripts/editors.sh packages
+	cd editor-clients/vscode && npm run --silent types
 
 build: $(VENV)/.developed
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist .
+
+# The VS Code extension, to install from its file: editor-clients/vscode/namewright.vsix
+vsix: $(VENV)/.developed
+	scripts/editors.sh packages
+	cd editor-clients/vscode && npm run --silent package
 
 bench: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.extraction
@@ -56,9 +65,24 @@ bench: $(VENV)/.benched
 
 picture: $(VENV)/.developed
 	$(BIN)/python scripts/picture.py
+	$(BIN)/python scripts/record.py
+	scripts/editors.sh
+	$(BIN)/python scripts/editor_pictures.py
+
+docs: $(VENV)/.documented
+	$(BIN)/python scripts/settings_table.py --check
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python scripts/check_site.py site
+
+# Everything a release consists of, built from the last commit and installed in clean places.
+release-check: $(VENV)/.developed
+	scripts/editors.sh
+	$(BIN)/python scripts/release/versions.py
+	$(BIN)/python scripts/release/build.py
+	$(BIN)/python scripts/release/check.py
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.created:
 	scripts/system-packages.sh
@@ -70,8 +94,13 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.created pyproject.toml
+	scripts/system-packages.sh development
 	$(PIP_INSTALL) '$(TORCH)'
 	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.documented: $(VENV)/.created pyproject.toml
+	$(PIP_INSTALL) --editable '.[docs]'
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.benched: $(VENV)/.developed

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the project needs from the system and is not there yet; run by `make` and .ci/run.
 # Debian and Ubuntu only; elsewhere it names what is missing and leaves the rest to you.
-#   scripts/system-packages.sh
+#   scripts/system-packages.sh                 # what it takes to run Namewright from a checkout
+#   scripts/system-packages.sh development     # and to check, test and package it
 set -eu
 
 missing=""
@@ -16,9 +17,17 @@ need "$python" python3
 if command -v "$python" >/dev/null 2>&1; then
     "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 fi
-# pyright, the type checker, is a node program.
-need node nodejs
-need npm npm
+if [ "${1:-}" = development ]; then
+    # pyright, the type checker, is a node program.
+    need node nodejs
+    need npm npm
+    # The tests in VS Code: a browser, its search, and what its one native module is built with.
+    need chromium chromium
+    need rg ripgrep
+    need g++ g++
+    need pkg-config pkg-config
+    [ -e /usr/include/krb5.h ] || [ -e /usr/include/gssapi.h ] || missing="$missing libkrb5-dev"
+fi
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
