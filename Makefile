@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FILE ?= examples/orders.py
 LINE ?= 23
+STYLUA := .editors/stylua/node_modules/.bin/stylua
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The training tests run on a CPU. Torch goes in first and by its exact version, so that no
 # later requirement pulls another build.
@@ -39,10 +40,14 @@ lint: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	scripts/editors.sh packages
 	cd editor-clients/vscode && npm run --silent lint
+	cd editor-clients/neovim && luacheck --quiet .
+	$(STYLUA) --check editor-clients/neovim
 
 format: $(VENV)/.developed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	scripts/editors.sh packages
+	$(STYLUA) editor-clients/neovim
 
 types: $(VENV)/.developed
 	$(BIN)/pyright

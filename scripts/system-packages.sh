@@ -24,8 +24,17 @@ if [ "${1:-}" = development ]; then
     # The tests in VS Code: a browser, its search, and what its one native module is built with.
     need chromium chromium
     need rg ripgrep
+    # The tests in Neovim, and the linter of its plugin.
+    need nvim neovim
+    need luacheck lua-check
     need g++ g++
     need pkg-config pkg-config
+    # The tests in Emacs and in Vim, and the clients that are packaged for them.
+    need emacs emacs-nox
+    need vim vim
+    for client in elpa-eglot elpa-lsp-mode vim-ale; do
+        dpkg -s "$client" >/dev/null 2>&1 || missing="$missing $client"
+    done
     [ -e /usr/include/krb5.h ] || [ -e /usr/include/gssapi.h ] || missing="$missing libkrb5-dev"
 fi
 

@@ -19,7 +19,4 @@ return {
     'setup.cfg',
     '.git',
   },
-  settings = {
-    namewright = {},
-  },
 }
