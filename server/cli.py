@@ -102,9 +102,9 @@ def _serve(options: argparse.Namespace) -> int:
 
     logs.set_up(options.log_level, options.log_file)
     if options.tcp:
-        language_server.serve_tcp(options.host, options.port)
+        language_server.serve_tcp(options.host, options.port, options.position_encoding)
     else:
-        language_server.serve_stdio()
+        language_server.serve_stdio(encoding=options.position_encoding)
     return 0
 
 
@@ -126,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     transport.add_argument("--tcp", action="store_true", help="listen for one editor over TCP")
     server.add_argument("--host", default="127.0.0.1", help="address of --tcp (%(default)s)")
     server.add_argument("--port", type=_port, default=2087, help="port of --tcp (%(default)s)")
+    server.add_argument(
+        "--position-encoding",
+        choices=("utf-8", "utf-16", "utf-32"),
+        default="",
+        help="how the editor counts columns, where it does not say so itself (ALE: utf-8)",
+    )
     server.add_argument("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL")
     server.add_argument("--log-file", type=Path, metavar="FILE", help="instead of stderr")
     server.add_argument("--clientProcessId", help=argparse.SUPPRESS)  # VS Code adds it

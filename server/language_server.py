@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from threading import Event
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -36,7 +37,7 @@ from server.features import (
     status,
 )
 from server.features import synchronization as sync
-from server.features.client_profile import read_profile
+from server.features.client_profile import assume_encoding, read_profile
 from server.features.targets import ContentModified
 from server.locations import path_of
 from server.predictors.base import Cancelled
@@ -54,10 +55,10 @@ _NOTEBOOKS = lsp.NotebookDocumentSyncOptions(
 _SWITCH_SECONDS = 0.001
 
 
-def serve_stdio(load: LoadPredictor = load_predictor) -> NoReturn:
+def serve_stdio(load: LoadPredictor = load_predictor, encoding: str = "") -> NoReturn:
     """Serve one editor over standard input and output, then end the process."""
     stdout = take_stdout()
-    server = create_server(load)
+    server = create_server(load, encoding)
     _settle()
     try:
         server.start_io(sys.stdin.buffer, stdout)
@@ -65,13 +66,13 @@ def serve_stdio(load: LoadPredictor = load_predictor) -> NoReturn:
         _leave(server)
 
 
-def serve_tcp(host: str, port: int, load: LoadPredictor = load_predictor) -> NoReturn:
+def serve_tcp(host: str, port: int, encoding: str = "") -> NoReturn:
     """Serve the first editor that connects, then end the process.
 
     Says on stderr where it listens (port 0 lets the system choose). Raises NamewrightError when
     the address cannot be listened on.
     """
-    server = create_server(load)
+    server = create_server(load_predictor, encoding)
     _settle()
     try:
         asyncio.run(_serve_first(server, host, port))
@@ -84,9 +85,9 @@ def serve_tcp(host: str, port: int, load: LoadPredictor = load_predictor) -> NoR
     _leave(server)
 
 
-def create_server(load: LoadPredictor) -> NamewrightServer:
+def create_server(load: LoadPredictor, encoding: str = "") -> NamewrightServer:
     """A server with every feature registered, not yet connected."""
-    server = NamewrightServer(load)
+    server = NamewrightServer(load, encoding)
     session = server.session
 
     async def begin() -> None:
@@ -240,19 +241,33 @@ class _Protocol(LanguageServerProtocol):
         code = lsp.ErrorCodes.ParseError if unread else lsp.ErrorCodes.InvalidRequest
         self._refuse(None, code, "the message could not be read")
 
+    def _run_generator(
+        self, future: Any, *, gen: Generator[Any, Any, Any], result_future: Any
+    ) -> None:
+        """Commands run behind a generator; pygls would cancel only what stands before it."""
+        running = cast(dict[Any, asyncio.Future[Any]], self._request_futures)
+        before = set(running)
+        super()._run_generator(future, gen=gen, result_future=result_future)
+        for key in running.keys() - before:
+            # Its error is looked at here too, or Python would complain of a cancelled one's.
+            running[key].add_done_callback(lambda done: done.cancelled() or done.exception())
+            result_future.add_done_callback(partial(_cancel_too, running[key]))
+
     @lsp_method(lsp.INITIALIZE)
     def lsp_initialize(
         self, params: lsp.InitializeParams
     ) -> Generator[Any, Any, lsp.InitializeResult]:
+        server = cast(NamewrightServer, self._server)
+        assume_encoding(params.capabilities, server.encoding)
         result = yield from super().lsp_initialize(params)
-        cast(NamewrightServer, self._server).begin(params, result.capabilities)
+        server.begin(params, result.capabilities)
         return result
 
 
 class NamewrightServer(LanguageServer):
     """pygls's server with one session; it is also the session's `Client`."""
 
-    def __init__(self, load: LoadPredictor) -> None:
+    def __init__(self, load: LoadPredictor, encoding: str) -> None:
         # pygls leaves its positional rest untyped.
         cast(Any, super()).__init__(
             "namewright",
@@ -263,6 +278,7 @@ class NamewrightServer(LanguageServer):
             converter_factory=default_converter,
             max_workers=2,
         )
+        self.encoding = encoding
         self._loop: asyncio.AbstractEventLoop | None = None
         self.session = Session(load, self)
 
@@ -339,6 +355,11 @@ async def _answered(command: Awaitable[_T]) -> _T:
         return await _told(command)
     except asyncio.CancelledError:
         raise JsonRpcException("cancelled", lsp.LSPErrorCodes.RequestCancelled) from None
+
+
+def _cancel_too(command: asyncio.Future[Any], request: Any) -> None:
+    if request.cancelled():
+        command.cancel()
 
 
 def _first(arguments: tuple[Any, ...]) -> object:

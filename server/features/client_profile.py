@@ -57,6 +57,14 @@ def read_profile(capabilities: lsp.ClientCapabilities, encoding: str | None) -> 
     )
 
 
+def assume_encoding(capabilities: lsp.ClientCapabilities, encoding: str) -> None:
+    """Let the client agree on an encoding that it uses without saying so; empty: on its own."""
+    if encoding:
+        general = capabilities.general or lsp.GeneralClientCapabilities()
+        general.position_encodings = [lsp.PositionEncodingKind(encoding)]
+        capabilities.general = general
+
+
 def _announced_commands(experimental: object) -> frozenset[str]:
     """Commands the client offers to run for servers: `experimental.commands.commands`."""
     value: object = experimental

@@ -81,6 +81,34 @@ def test_a_cancelled_request_is_answered_as_cancelled() -> None:
         assert client.leave() == 0
 
 
+def test_a_cancelled_command_asks_nothing_any_more() -> None:
+    with RawClient("--slow", "1") as client:
+        client.initialize(initializationOptions={"budgetMs": 10_000})
+        client.open(URI, TEXT)
+        place = {"uri": URI, "position": {"line": 0, "character": 4}}
+        client.send(
+            id=5,
+            method="workspace/executeCommand",
+            params={"command": "namewright.suggestNames", "arguments": [place]},
+        )
+        client.send(method="$/cancelRequest", params={"id": 5})
+        assert client.answer(5)["error"]["code"] == -32800
+        # By the end of another request the names are there, and no list of them was shown.
+        client.send(
+            id=6,
+            method="workspace/executeCommand",
+            params={"command": "namewright.names", "arguments": [place]},
+        )
+        asked: list[object] = []
+        while (message := client.read()).get("id") != 6 or "method" in message:
+            asked.append(message.get("method"))
+        assert "window/showMessageRequest" not in asked
+        assert message["result"]["names"]
+        assert client.leave() == 0
+        assert client.process.stderr is not None
+        assert "never retrieved" not in client.process.stderr.read().decode()
+
+
 async def test_a_predictor_that_cannot_load_says_why_once(tmp_path: Path) -> None:
     async with editor(tmp_path, vscode(), "--broken") as one:
         uri = one.open()

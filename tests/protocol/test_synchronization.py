@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as lsp
 
-from tests.protocol.editor import AUTOMATIC, INVOKED, applied, bare, editor, neovim, until, vscode
+from tests.protocol.editor import (
+    AUTOMATIC,
+    INVOKED,
+    WITH_MODEL,
+    applied,
+    bare,
+    editor,
+    neovim,
+    until,
+    vscode,
+)
 
 ASTRAL = 'x = "𝒙é"; \ndef f(𝒙é): headers = f  # 𝒙 f\n'
 
@@ -41,6 +51,12 @@ async def test_changes_are_read_in_the_encoding_agreed_on(tmp_path: Path, encodi
         )
         one.change(uri, 2, change)
         assert (await one.titles(uri, (0, start)))[0].startswith("Rename to `parse_headers`")
+
+
+async def test_a_client_that_says_nothing_can_be_spoken_for(tmp_path: Path) -> None:
+    flags = ("--position-encoding", "utf-8")
+    async with editor(tmp_path, bare(), *flags, server=WITH_MODEL) as one:
+        assert one.initialized.capabilities.position_encoding == "utf-8"
 
 
 async def test_a_form_feed_does_not_shift_what_follows(tmp_path: Path) -> None:
