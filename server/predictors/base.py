@@ -16,6 +16,13 @@ class Cancelled(NamewrightError):
     """A prediction was stopped on the way because nobody waits for it any longer."""
 
 
+class Unavailable(NamewrightError):
+    """The predictor cannot answer now (its engine, its card or its process is the cause).
+
+    Another one may answer in its place; the message says what happened and the remedy.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A name and the natural logarithm of its probability."""
