@@ -182,7 +182,7 @@ def _unpack(package: Package, folder: Path) -> None:
     archives = [*sdists.glob(f"{stem}-{package.version}.tar.gz")]
     if not archives:
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps",
+            [sys.executable, "-m", "pip", "download", "-q", "--no-binary", package.name, "--no-deps",
              "-d", str(sdists), f"{package.name}=={package.version}"],
             check=True, capture_output=True,
         )  # fmt: skip
