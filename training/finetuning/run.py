@@ -134,6 +134,10 @@ def make_trainer(
                     "tensorboard" in arguments.report_to),
         ],
     )  # fmt: skip
+    if recipe.data.fused_layers:
+        from training.finetuning.fused import fuse
+
+        fuse(trainer.model)
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     return trainer
