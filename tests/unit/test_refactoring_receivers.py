@@ -81,6 +81,13 @@ CERTAIN: dict[str, Project] = {
         "p/a.py": "def «old»(): ...\n",
         "p/__init__.py": "from .a import other\n\na.«old»()\n",
     },
+    "names in a list that a loop looks up": {
+        "a.py": TWO.replace(
+            "    def «old»(self): ...\n",
+            "    def «old»(self): ...\n\n    PARTS = ('«old»', 'other')\n\n    def go(self):\n"
+            "        return [getattr(self, name) for name in self.PARTS]\n",
+        )
+    },
     "an example that imports nothing": {
         "p/a.py": 'def «old»():\n    """Say.\n\n    >>> p.«old»()\n    >>> other.old()\n    """\n',
         "p/__init__.py": "from .a import «old»\n",
@@ -227,3 +234,14 @@ def test_a_module_that_fills_itself_may_hold_the_function(tmp_path: Path) -> Non
     }
     plan = plan_project(tmp_path, project)
     assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+
+
+def test_a_listed_name_that_is_a_key_too_forbids_the_rename(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def «old»(self): ...\n\n    PARTS = ('old',)\n\n"
+        "    def go(self, options):\n        for name in self.PARTS:\n"
+        "            options[name] = getattr(self, name)\n        return options['old']\n"
+    }
+    plan = plan_project(tmp_path, project)
+    refusals = [one.reason for one in plan.findings if one.severity == "refuse"]
+    assert any("the same names serve other ends" in one for one in refusals)
