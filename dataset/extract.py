@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dataset.filters import ASCII_NAMES, Filter, file_reason, function_reason, is_test
 from dataset.functions import Function, find_functions
+from dataset.headers import COPYLEFT_HEADER, has_foreign_copyleft
 from dataset.question import nearest_names
 from dataset.row import Row, make_row
 from dataset.sources.base import Document, Unit
@@ -31,7 +32,7 @@ def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[
     """
     optional = choice.optional
     for document in unit.documents(counts):
-        reason = file_reason(document.path, document.data[:8_000])
+        reason = document_reason(document)
         if reason:
             counts[f"file: {reason}"] += 1
             continue
@@ -40,6 +41,14 @@ def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[
         for function, siblings in kept_functions(document, counts, optional):
             test = is_test(function, document.path)
             yield make_row(function, document, siblings, is_test=test), document.split
+
+
+def document_reason(document: Document) -> str | None:
+    """Why a document is left out as a whole, or None."""
+    reason = file_reason(document.path, document.data[:8_000])
+    if reason is None and has_foreign_copyleft(document.data, document.licence):
+        return COPYLEFT_HEADER
+    return reason
 
 
 def kept_functions(
