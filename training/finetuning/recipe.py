@@ -189,7 +189,7 @@ def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> No
     if values.get("fused_layers"):
         if values.get("keep_products"):
             raise TrainingError(
-                f"{path}: fused_layers keeps what is dear; set keep_products: false"
+                f"{path}: fused_layers keeps products of its own; set keep_products: false"
             )
         if values.get("fsdp"):
             raise TrainingError(f"{path}: fused_layers does not work with fsdp; set it: false")
