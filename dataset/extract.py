@@ -6,7 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dataset.filters import ASCII_NAMES, Filter, file_reason, function_reason, is_test
+from dataset.filters import (
+    ASCII_NAMES,
+    ENGLISH_NAMES,
+    Filter,
+    file_reason,
+    function_reason,
+    is_test,
+)
 from dataset.functions import Function, find_functions
 from dataset.headers import COPYLEFT_HEADER, has_foreign_copyleft
 from dataset.question import nearest_names
@@ -19,10 +26,12 @@ class Choice:
     """Which optional filters apply."""
 
     ascii_names: bool = False
+    english_names: bool = False
 
     @property
     def optional(self) -> tuple[Filter, ...]:
-        return (ASCII_NAMES,) if self.ascii_names else ()
+        chosen = ((self.ascii_names, ASCII_NAMES), (self.english_names, ENGLISH_NAMES))
+        return tuple(filter_ for wanted, filter_ in chosen if wanted)
 
 
 def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[Row, str]]:

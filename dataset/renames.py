@@ -19,9 +19,9 @@ from dataset.filters import MAX_FILE_BYTES, file_reason, function_reason, is_tes
 from dataset.functions import Function
 from dataset.headers import has_foreign_copyleft
 from dataset.history import Change
+from dataset.names import sub_tokens
 from dataset.question import ask, masked_text
 from dataset.row import text_hash
-from dataset.statistics import sub_tokens
 
 MIN_SIMILARITY = 0.85
 # A function that also changed its file must have kept nearly all of its text.
