@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dataset.extract import Choice
 from dataset.filters import (
     ASCII_NAMES,
     ENGLISH_NAMES,
