@@ -14,7 +14,7 @@ _SPANISH = """
 """
 _PORTUGUESE = """
     obter adicionar apagar carregar salvar escrever criar excluir atualizar receber arquivo arquivos
-    palavra palavras senha endereco resposta jogador tabuleiro jogo vencedor soma proximo novo nova
+    palavra palavras senha endereco resposta jogador tabuleiro jogo vencedor soma proximo novo
     adiciona atualiza imprime calcula retorna insere
 """
 _FRENCH = """
