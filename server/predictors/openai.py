@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock, Thread
+from time import monotonic
 
 from dataset.question import Question
 from server.errors import NamewrightError
@@ -35,6 +36,7 @@ _AGAIN_SECONDS = 1.0
 _PROBE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _REMEMBERED = 256
+_LISTED = 8
 
 
 def load_openai(settings: Settings) -> OpenAIPredictor:
@@ -88,17 +90,35 @@ class OpenAIPredictor:
         """Where the model runs."""
         return str(self._engine.address)
 
-    @property
-    def leaves(self) -> str:
-        """What leaves this machine, in one sentence."""
-        return what_leaves(self._engine.address)
+    def facts(self) -> list[tuple[str, str]]:
+        """Where the engine is, which model it serves, how far away it is, what it gets."""
+        started = monotonic()
+        try:
+            served = self._engine.models(Deadline(_PROBE_SECONDS), self._closing)
+            round_trip = f"{1000 * (monotonic() - started):.0f} ms"
+        except Unavailable:
+            served, round_trip = [], "no answer"
+        manner = self._engine.manner
+        details = [
+            manner.api,
+            "several answers at once" if manner.several else "one answer at a time",
+            "with scores" if manner.scored else "without scores",
+        ]
+        return [
+            ("endpoint", str(self._engine.address)),
+            ("model", self._model or "the engine's own choice"),
+            ("served", ", ".join(served[:_LISTED]) or "not listed"),
+            ("asked for", ", ".join(details)),
+            ("round trip", round_trip),
+            ("privacy", what_leaves(self._engine.address)),
+        ]
 
     def watch(self, observer: Observer) -> None:
         """Report to `observer` from now on; begins to ask the engine in the background."""
         self._observer = observer
         observer.status(self._status)
         if not self._engine.address.is_loopback:
-            observer.tell(f"names come from an engine: {self.leaves}")
+            observer.tell(f"names come from an engine: {what_leaves(self._engine.address)}")
         self._probe_until_there(first_pause=0.0)
 
     def predict(
