@@ -218,14 +218,14 @@ def _find_failing(package: Package) -> None:
 def _measure_lines(package: Package, kept: Path) -> None:
     root, data = package.folder, package.note("coverage")
     report = package.note("coverage.json")
-    coverage = [str(PYTHON), "-m", "coverage", "run", f"--data-file={data}",
+    coverage = [str(PYTHON), "-m", "coverage", "run", f"--data-file={data}", "--rcfile=/dev/null",
                 f"--source={root / package.source}", "-m", "pytest"]  # fmt: skip
     result = run_tests(package, coverage, [], _FIRST_RUN_SECONDS)
     if result.returncode != 0:
         raise RuntimeError(f"its tests fail before any rename: {result.stdout[-300:]}")
     subprocess.run(
-        [str(PYTHON), "-m", "coverage", "json", f"--data-file={data}", "-q", "-i", "-o",
-         str(report)], cwd=root, check=True, capture_output=True,
+        [str(PYTHON), "-m", "coverage", "json", f"--data-file={data}", "-q", "-i",
+         "--rcfile=/dev/null", "-o", str(report)], cwd=root, check=True, capture_output=True,
     )  # fmt: skip
     files = json.loads(report.read_text("utf-8"))["files"]
     lines = {path: entry["executed_lines"] for path, entry in files.items()}

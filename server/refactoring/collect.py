@@ -30,6 +30,7 @@ from server.refactoring.syntax import MODULE, Mention
 from server.refactoring.values import ClassValue, Place, place
 
 _MAX_ROUNDS = 4
+_TORN = 0.5  # where the family and something outside the project may both stand
 _RISK = 0.15  # that any use left alone would break
 _LITERALS = {"string", "list", "dictionary", "set", "tuple", "integer", "float"}
 
@@ -109,7 +110,7 @@ class Collector:
             verdict = name_verdict(inference, family, file, mention)
         if verdict.outside:
             what = f"{verdict.outside}.{family.name.decode()}, outside the project,"
-            self._ledger.find("confirm", f"{what} is used in the same place", home, offset)
+            self._ledger.decide(home, offset, _TORN, f"{what} is used in the same place")
         if verdict.kind in {"ours", "mixed"}:
             text = ""
             if verdict.keep_import:

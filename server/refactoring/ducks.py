@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from server.refactoring.evidence import is_test, shapes_of
 from server.refactoring.family import Family, definers, is_mangled
+from server.refactoring.hooks import OUTSIDE_DUCKS
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.references import UNKNOWN
@@ -62,7 +63,8 @@ def asked_for(inference: Inference, family: Family) -> Partners:
 
     They take as many arguments as the function of the family.
     """
-    if not family.is_member or is_mangled(family.name):
+    name = family.name.decode("utf-8", "replace")
+    if not family.is_member or is_mangled(family.name) or name in OUTSIDE_DUCKS:
         return {}
     asked = list(_questions(inference, family))
     if not asked:
@@ -70,7 +72,6 @@ def asked_for(inference: Inference, family: Family) -> Partners:
     where, together = asked[0], _asked_together(asked)
     graph = inference.classes
     mine = {one for owner in family.classes for one in shapes_of(inference, owner, family.name)}
-    name = family.name.decode("utf-8", "replace")
     return {
         other: (where, f"code asks any object for {name}, {other.name} too")
         for other in list(definers(inference, family.name))[:_MOST]

@@ -20,12 +20,15 @@ from server.refactoring.values import ClassValue, FunctionValue, Place, paramete
 
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
-_ASKED_WEIGHT = 1.0
+_ASKED = 0.75
+_ANYTHING_WEIGHT = 0.05
 _PACKAGE_FILES = 400
 _MANY_KNOWN = 5
 _IMPORTS: WeakKeyDictionary[SourceFile, frozenset[str]] = WeakKeyDictionary()
 _OPTIONAL = ("default_parameter", "splat_pattern")
-_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+((?:[\w., \t]|\\\r?\n)+))", re.M
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Evidence:
         else:
             theirs += 0.5 * self._module_rivals
             ours = 0.6
-        elsewhere = _BUILTIN_WEIGHT if self._builtin else 0.0
+        elsewhere = _BUILTIN_WEIGHT if self._builtin else _ANYTHING_WEIGHT
         if not family.is_member and receiver is not None and not self._may_be_module(receiver):
             ours, elsewhere = 0.1, elsewhere + 1.0
         elsewhere += _IMPORTED_WEIGHT * self._imported(file)
@@ -80,14 +83,14 @@ class Evidence:
         if self._is_near(file):
             ours *= 2
         if receiver is not None:
-            if self._is_asked_first(receiver):
-                elsewhere += _ASKED_WEIGHT  # what surely has it need not be asked
             used = self._used_with(receiver)
             ours *= self._used_alike(used, family.classes)
             ours *= 4 if _sounds_like(receiver, family.classes) else 1
             theirs *= self._used_alike(used, self._rivals)
             theirs *= 4 if _sounds_like(receiver, self._rivals) else 1
-        return min(ours / (ours + theirs + elsewhere), 0.97)
+        # What surely has the attribute need not be asked whether it has.
+        most = _ASKED if receiver is not None and self._is_asked_first(receiver) else 0.97
+        return min(ours / (ours + theirs + elsewhere), most)
 
     def _is_asked_first(self, receiver: Place) -> bool:
         """Whether the same function asks by `hasattr` or `getattr` for the name there."""
@@ -289,7 +292,7 @@ def _imports(file: SourceFile) -> frozenset[str]:
     if known is None:
         found: set[str] = set()
         for origin, listed in _IMPORT.findall(file.data):
-            for one in (origin or listed).split(b","):
+            for one in (origin or listed.replace(b"\\", b" ")).split(b","):
                 words = one.split()
                 if words and not words[0].startswith(b"."):
                     found.add(words[0].decode("utf-8", "replace"))

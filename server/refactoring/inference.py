@@ -130,6 +130,9 @@ class Inference:
             case "named_expression":
                 value = at.field("value")
                 return NOTHING if value is None else self.evaluate(value)
+            case "assignment":  # the rest of `a = b = value`
+                value = at.field("right")
+                return NOTHING if value is None else self.evaluate(value)
             case "binary_operator":
                 left = at.field("left")
                 return NOTHING if left is None else self.evaluate(left)

@@ -27,6 +27,8 @@ from server.refactoring.values import (
 
 Kind = Literal["ours", "other", "foreign", "unknown", "mixed"]
 _NAME_ROLES = {"def", "class", "store", "load", "parameter", "import", "global", "nonlocal"}
+# Outside classes that take any attribute and never stand in for an object of the project.
+_HOLDERS = {"local", "_local", "Namespace"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def _judge_class(
         return "ours"
     project = [one for one in defining if not one.outside]
     rivals.update(dict.fromkeys(project))
-    if defining:
+    if defining or (owner.outside and owner.name in _HOLDERS):
         return "other"
     return "foreign" if owner.outside and not lineage.unknown else "unknown"
 
