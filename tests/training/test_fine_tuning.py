@@ -110,9 +110,9 @@ def test_a_stopped_run_that_is_resumed_gives_the_same_adapter(
     assert (stopped / "adapter" / WEIGHTS).read_bytes() == expected
 
 
-def stop_at(recipe: Path, moment: Path, number: int) -> int:
+def stop_at(recipe: Path, moment: Path, number: int, kind: str = "sft") -> int:
     """Start the recipe in a process of its own and signal it once `moment` is there."""
-    command = [sys.executable, "-m", "training", "sft", "--config", str(recipe)]
+    command = [sys.executable, "-m", "training", kind, "--config", str(recipe)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:  # fmt: skip
@@ -141,6 +141,22 @@ def test_preferences_begin_from_the_adapter(
     assert before.keys() == after.keys()
     assert any(not before[name].equal(after[name]) for name in before)
     assert not (tmp_path / "dpo" / "adapter" / "ref").exists()
+
+
+def test_preferences_that_are_killed_and_resumed_give_the_same_adapter(
+    workshop: Workshop, train: Train, lora_run: Path, tmp_path: Path
+) -> None:
+    changes = {"adapter": str(lora_run / "adapter"), "max_steps": 4, "save_steps": 2,
+               "eval_strategy": "no", "eval_steps": None}  # fmt: skip
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    recipe = workshop.recipe("dpo", output_dir=str(whole), **changes)
+    assert train("dpo", "--config", recipe)[0] == 0
+    recipe = workshop.recipe("dpo", output_dir=str(stopped), **changes)
+    assert stop_at(recipe, stopped / "checkpoint-2", signal.SIGKILL, "dpo") == -signal.SIGKILL
+    assert not (stopped / "adapter").exists()
+    assert train("dpo", "--config", recipe, "--resume")[0] == 0
+    expected = (whole / "adapter" / WEIGHTS).read_bytes()
+    assert (stopped / "adapter" / WEIGHTS).read_bytes() == expected
 
 
 def test_a_finished_run_is_not_overwritten(
