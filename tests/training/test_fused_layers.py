@@ -141,6 +141,17 @@ def test_other_layers_are_refused() -> None:
         fused.fuse(torch.nn.Linear(2, 2))
 
 
+def test_sharded_layers_are_refused(
+    workshop: Workshop, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`accelerate launch` says so by an environment variable, not in the recipe."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    recipe = workshop.recipe("qlora", output_dir=str(tmp_path / "run"), fused_layers=True)
+    status, _, error = train("sft", "--config", recipe)
+    assert status == 2
+    assert "fused_layers does not work with FSDP; set it: false" in error
+
+
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_the_tiny_recipe_trains_alike(
     workshop: Workshop, train: Train, tmp_path: Path, checkpointed: bool
