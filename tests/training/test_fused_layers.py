@@ -12,7 +12,7 @@ import torch
 
 from tests.training.conftest import Workshop
 from training.errors import TrainingError
-from training.finetuning import fused, packed_attention, pointwise
+from training.finetuning import fused, kernel_check, packed_attention, pointwise
 
 Train = Callable[..., tuple[int, str, str]]
 ENDS = torch.tensor([0, 5, 6, 13], dtype=torch.int32)
@@ -134,6 +134,26 @@ def test_documents_attend_within_themselves() -> None:
             q[start:end], k[start:end], v[start:end], alone, end - start, None
         )
         torch.testing.assert_close(out[start:end], part)
+
+
+def test_kernels_that_compute_something_else_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = torch.device("cpu")
+    kernel_check.check_kernels(processor)
+    right = kernel_check.pointwise.rotated
+
+    def mirrored(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, sign: int) -> torch.Tensor:
+        return right(x, cos, sin, -sign if x.dtype == torch.bfloat16 else sign)
+
+    monkeypatch.setattr(kernel_check.pointwise, "rotated", mirrored)
+    with pytest.raises(TrainingError, match="rotation gives wrong numbers on this GPU"):
+        kernel_check.check_kernels(processor)
+
+    def absent(*_: object) -> torch.Tensor:
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(kernel_check.pointwise, "rotated", absent)
+    with pytest.raises(TrainingError, match=r"does not run on this GPU \(no kernel image\)"):
+        kernel_check.check_kernels(processor)
 
 
 def test_other_layers_are_refused() -> None:

@@ -137,7 +137,10 @@ def make_trainer(
     )  # fmt: skip
     if recipe.data.fused_layers:
         from training.finetuning.fused import fuse
+        from training.finetuning.kernel_check import check_kernels
 
+        if arguments.device.type == "cuda":
+            check_kernels(arguments.device)
         fuse(trainer.model)
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
