@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.training.conftest import ROOT, Workshop
+from training.finetuning.effort import effort
 
 WEIGHTS = "adapter_model.safetensors"
 Train = Callable[..., tuple[int, str, str]]
@@ -49,6 +52,22 @@ def test_lora_learns_and_leaves_an_adapter_with_a_card(lora_run: Path) -> None:
     card = (lora_run / "adapter" / "README.md").read_text()
     assert "base_model:" in card
     assert "| `lora_r` | 8 |" in card
+    assert "| hardware | 1 × processor |" in card
+    assert re.search(r"\| time \| \d+\.\d\d h in the last session \|", card)
+
+
+def test_energy_is_told_by_the_power_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 350.00\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    cost = effort([{"loss": 1.0}, {"train_runtime": 7200.0}], 2)
+    assert cost["hardware"] == "2 × a card"
+    assert cost["energy"].startswith("at most 1.40 kWh")
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert "energy" not in effort([{"train_runtime": 7200.0}], 2)
 
 
 def test_each_evaluation_shows_names_for_held_out_functions(lora_run: Path) -> None:

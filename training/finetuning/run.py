@@ -148,6 +148,7 @@ def make_trainer(
 
 
 def _save(recipe: Recipe, trainer: Any, renderer: Renderer, out: Path) -> None:
+    from training.finetuning.effort import effort
     from training.model_card import adapter_card
 
     partial = out.with_name("adapter.partial")
@@ -160,7 +161,8 @@ def _save(recipe: Recipe, trainer: Any, renderer: Renderer, out: Path) -> None:
     trainer.save_model(str(partial), _internal_call=True)
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
-        card = adapter_card(recipe.values, trainer.state.log_history)
+        history = trainer.state.log_history
+        card = adapter_card(recipe.values, history, effort(history, trainer.args.world_size))
         (partial / "README.md").write_text(card, encoding="utf-8")
         checkpoints.publish(partial, out)
 
