@@ -50,6 +50,7 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _PATIENCE_SECONDS = 120.0
 _PATIENCE_EACH_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+_LEAST_IDLE_SECONDS = 1.0
 _FEWEST_BEAMS = 5
 _REMEMBERED = 512
 
@@ -115,7 +116,7 @@ class TransformersPredictor:
     """Asks the model's process. Raises Unavailable while it loads and somebody watches: another one
     answers then. Without a watcher (a command) it waits."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, idle_seconds: float | None = None) -> None:
         base, adapter = _opened(settings)
         self._load = protocol.Load(
             str(base.folder),
@@ -128,7 +129,8 @@ class TransformersPredictor:
         self._identity = Identity(
             NAME, self._label, _fingerprint(self._load, base, adapter), understands_context=False
         )
-        self._idle_seconds = 60.0 * settings.transformers_idle_minutes
+        minutes = settings.transformers_idle_minutes
+        self._idle_seconds = 60.0 * minutes if idle_seconds is None else idle_seconds
         self._changed = Condition()
         self._process: WorkerProcess | None = None
         self._state: State = "unloaded"
@@ -380,7 +382,7 @@ class TransformersPredictor:
         while True:
             with self._changed:
                 left = self._used + self._idle_seconds - time.monotonic()
-                self._changed.wait_for(lambda: self._is_closed, max(left, _POLL_SECONDS))
+                self._changed.wait(max(left, _LEAST_IDLE_SECONDS))
                 if self._is_closed:
                     return
                 idle = time.monotonic() - self._used >= self._idle_seconds
