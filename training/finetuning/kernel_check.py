@@ -16,9 +16,14 @@ _TOLERANCE = 2e-2
 _SEED, _RATE = 77_777, 0.1
 
 
-def check_kernels(device: torch.device) -> None:
-    """Raises TrainingError when a kernel fails or disagrees with torch in fp32 on a processor."""
+def check_kernels(device: torch.device, fused: bool = True) -> None:
+    """Raises TrainingError when a kernel fails or disagrees with torch in fp32 on a processor.
+
+    Without `fused` only the attention of packed rows is compared.
+    """
     for name, compute in _CASES.items():
+        if not fused and compute is not _attention:
+            continue
         generator = torch.Generator().manual_seed(1)
         inputs = [torch.randn(33, 8, 64, generator=generator).bfloat16() for _ in range(3)]
         try:
@@ -26,13 +31,13 @@ def check_kernels(device: torch.device) -> None:
         except Exception as error:
             reason = " ".join(str(error).split())[:160]
             raise TrainingError(
-                f"fused_layers: {name} does not run on this GPU ({reason}); set fused_layers: false"
-                " and attn_implementation: sdpa"
+                f"{name} does not run on this GPU ({reason}); set fused_layers: false and"
+                " attn_implementation: sdpa"
             ) from error
         wanted = compute([one.float() for one in inputs])
         if _distance(found.float().cpu(), wanted) > _TOLERANCE:
             raise TrainingError(
-                f"fused_layers: {name} gives wrong numbers on this GPU; set fused_layers: false and"
+                f"{name} gives wrong numbers on this GPU; set fused_layers: false and"
                 " attn_implementation: sdpa"
             )
 

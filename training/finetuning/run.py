@@ -135,12 +135,14 @@ def make_trainer(
                     "tensorboard" in arguments.report_to),
         ],
     )  # fmt: skip
-    if recipe.data.fused_layers:
-        from training.finetuning.fused import fuse
+    fused = recipe.data.fused_layers
+    if arguments.device.type == "cuda" and (fused or recipe.model.attn_implementation == "packed"):
         from training.finetuning.kernel_check import check_kernels
 
-        if arguments.device.type == "cuda":
-            check_kernels(arguments.device)
+        check_kernels(arguments.device, fused)
+    if fused:
+        from training.finetuning.fused import fuse
+
         fuse(trainer.model)
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
