@@ -102,6 +102,14 @@ CERTAIN: dict[str, Project] = {
     "a holder of any attribute": {
         "a.py": "import threading\n\n" + TWO + "mine = threading.local()\nmine.old()\n",
     },
+    "a list that is filled elsewhere": {
+        "a.py": TWO + "class Stack:\n    def __init__(self):\n        self.many = []\n"
+        "        self.named = {}\n\n    def go(self):\n        for one in self.many:\n"
+        "            one.«old»()\n        return [one.old() for one in self.named.values()]\n",
+        "b.py": "from a import A, B, Stack\n\nstack = Stack()\nstack.many.append(A())\n"
+        "stack.named['x'] = B()\n\n\ndef f():\n    found = []\n    found.append(A())\n"
+        "    for one in found:\n        one.«old»()\n",
+    },
     "an example that imports nothing": {
         "p/a.py": 'def «old»():\n    """Say.\n\n    >>> p.«old»()\n    >>> other.old()\n    """\n',
         "p/__init__.py": "from .a import «old»\n",
