@@ -75,7 +75,7 @@ def _offer(snapshot: Snapshot, function: Function, answer: Answer, settings: Set
     taken = names_taken(function, snapshot.functions, snapshot.tree)
     names = fit_to_offer(answer.candidates, function, taken, settings.candidates, present)
     likely = tuple(name for name in names if name.probability >= settings.minimum_probability)
-    best = max((one.log_probability for one in answer.candidates), default=float("-inf"))
+    best = max((one.log_probability for one in answer.candidates), default=float("inf"))
     return Offer(likely, present >= best, Candidate("", present).probability)
 
 

@@ -64,7 +64,9 @@ def _described(predictor: NamePredictor, state: str) -> list[tuple[str, str]]:
     if isinstance(predictor, Described):
         told = dict(predictor.facts())
         # An engine's weights and device are its own affair.
-        rows = [row for row in rows if row[0] not in ("weights", "device") or not told]
+        rows = [
+            row for row in rows if row[0] not in ("weights", "device") or "endpoint" not in told
+        ]
         rows += told.items()
     return rows
 

@@ -16,18 +16,20 @@ _EMBEDDED = "embedded"
 
 def load_predictor(name: str, settings: Settings) -> NamePredictor:
     """Load a predictor by name; raises NamewrightError when it is unknown or cannot be loaded."""
-    if name == "transformers" or (name == "auto" and _fits(settings)):
+    chosen, reason = _chosen(name, settings)
+    if chosen == "transformers":
         from server.predictors.transformers import load_transformers
 
         return load_transformers(settings)
-    if name in ("auto", _EMBEDDED):
-        from server.predictors.embedded import load_embedded
-
-        return load_embedded(threads=settings.threads)
-    if name == "openai":
+    if chosen == "openai":
         from server.predictors.openai import load_openai
 
         return load_openai(settings)
+    if chosen == _EMBEDDED:
+        from server.predictors.embedded import load_embedded
+
+        embedded = load_embedded(threads=settings.threads)
+        return _Instead(embedded, reason) if reason else embedded
     raise NamewrightError(
         f"the predictor {name!r} is not part of this installation; set it to 'embedded'"
     )
@@ -38,24 +40,57 @@ def load_lasting(name: str, settings: Settings) -> NamePredictor:
 
     Raises NamewrightError when even that one cannot be loaded.
     """
+    chosen, _ = _chosen(name, settings)
+    if chosen == _EMBEDDED:
+        return load_predictor(name, settings)
     try:
-        first = load_predictor(name, settings)
+        first = load_predictor(chosen, settings)
     except NamewrightError as error:
-        if name in ("auto", _EMBEDDED):
-            raise
-        first = _Absent(name, str(error))
-    if first.identity.name == _EMBEDDED:
-        return first
+        first = _Absent(chosen, str(error))
     return FallbackPredictor(first, _EMBEDDED, lambda: load_predictor(_EMBEDDED, settings))
 
 
-def _fits(settings: Settings) -> bool:
-    """Whether a model for this machine is set and can run here."""
+def _chosen(name: str, settings: Settings) -> tuple[str, str]:
+    """The predictor that is meant, and why `auto` did not take the one that settings hint at."""
+    if name != "auto":
+        return name, ""
+    if settings.endpoint:
+        return _EMBEDDED, "an engine is asked only where `predictor` is `openai`"
     if not settings.model:
-        return False
+        return _EMBEDDED, ""
     from server.predictors.transformers import fits
 
-    return not fits(settings)
+    reason = fits(settings)
+    return (_EMBEDDED, reason) if reason else ("transformers", "")
+
+
+class _Instead:
+    """The embedded model where `auto` might have taken another; tells why it did not."""
+
+    def __init__(self, embedded: NamePredictor, reason: str) -> None:
+        self._embedded = embedded
+        self._reason = reason
+
+    @property
+    def identity(self) -> Identity:
+        return self._embedded.identity
+
+    def watch(self, observer: Observer) -> None:
+        observer.status(Status(_EMBEDDED, "ready", self._reason))
+
+    def facts(self) -> list[tuple[str, str]]:
+        return [("chosen", f"{_EMBEDDED} by auto: {self._reason}")]
+
+    def predict(
+        self, questions: Sequence[Question], k: int, stop: StopFlag | None = None
+    ) -> list[list[Candidate]]:
+        return self._embedded.predict(questions, k, stop)
+
+    def score(self, questions: Sequence[Question], names: Sequence[str]) -> list[float]:
+        return self._embedded.score(questions, names)
+
+    def close(self) -> None:
+        self._embedded.close()
 
 
 class _Absent:

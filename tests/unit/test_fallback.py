@@ -13,7 +13,7 @@ from server.predictors.cache import AnswerCache
 from server.predictors.choose import load_lasting, load_predictor
 from server.predictors.fallback import FallbackPredictor
 from server.predictors.queue import Job, PredictionQueue
-from server.predictors.status import Observer, Reporting, Status
+from server.predictors.status import Described, Observer, Reporting, Status
 from server.settings import Settings
 
 QUESTION = Question("def x(text):\n    return text.splitlines()")
@@ -199,3 +199,25 @@ def test_an_editor_gets_names_in_spite_of_it() -> None:
     assert both.identity.name == "embedded"
     assert len(heard.told) == 1
     both.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (Settings(endpoint="http://localhost:8000"), "only where `predictor` is `openai`"),
+        (Settings(model="no/such-folder"), "no/such-folder"),
+    ],
+)
+def test_auto_says_why_it_took_the_embedded_model(settings: Settings, told: str) -> None:
+    messages: list[str] = []
+    heard = Heard()
+    heard.status = lambda status: messages.append(status.message)  # type: ignore[method-assign]
+    predictor = load_lasting("auto", settings)
+    assert predictor.identity.name == "embedded"
+    assert isinstance(predictor, Reporting)
+    predictor.watch(heard)
+    assert told in messages[0]
+    assert isinstance(predictor, Described)
+    assert told in dict(predictor.facts())["chosen"]
+    assert heard.told == []
+    predictor.close()

@@ -6,8 +6,9 @@ What an engine understands is learnt from its refusals and remembered.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import BoundedSemaphore, Lock
 from typing import TypeVar
 
@@ -84,7 +85,8 @@ class Engine:
         try:
             return self._asked(ask, deadline, breaking)
         except _Refusal as refusal:
-            if refusal.status in _NO_SUCH_PLACE | _NOT_UNDERSTOOD:
+            # Some have no list, or fail over it (`transformers serve` without a cache of models).
+            if refusal.status in _NO_SUCH_PLACE | _NOT_UNDERSTOOD | {500}:
                 return []
             raise self._unavailable(refusal, "", "") from refusal
 
@@ -105,7 +107,9 @@ class Engine:
                     return read_samples(reply, count if manner.several else 1)
 
             try:
-                return self._asked(ask, deadline, breaking)
+                found = self._asked(ask, deadline, breaking)
+                self._learn(manner, count, found)
+                return found
             except _Refusal as refusal:
                 if not self._adapts(refusal, manner, longest, len(text)):
                     with self._lock:
@@ -116,6 +120,14 @@ class Engine:
     def close(self) -> None:
         """Close the idle connections."""
         self._transport.close()
+
+    def _learn(self, manner: Manner, count: int, found: Sequence[Sample]) -> None:
+        """Ask no more for what the engine passed over in silence."""
+        several = manner.several and (count == 1 or len(found) > 1)
+        scored = manner.scored and any(one.log_probability is not None for one in found)
+        with self._lock:
+            if self._manner == manner:
+                self._manner = replace(manner, several=several, scored=scored)
 
     def _adapts(self, refusal: _Refusal, manner: Manner, longest: int, length: int) -> bool:
         """Whether there is another way to ask, which is then taken from now on."""
