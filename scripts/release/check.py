@@ -20,6 +20,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PLUGIN_CHECK = """\
+vim.cmd('packadd {name}')
+if vim.fn.exists(':Namewright') ~= 2 then error('no :Namewright after packadd') end
+vim.cmd('filetype on')
+require('namewright').setup({{ cmd = {{ '{program}', '--stdio' }} }})
+vim.cmd('edit sample.py')
+local compat = require('namewright.compat')
+local function ready() return compat.clients('namewright', 0)[1] ~= nil end
+if not vim.wait(60000, ready, 50) then error('the server did not start') end
+vim.cmd('checkhealth namewright')
+local report = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\\n')
+if report:match('ERROR') or not report:match('named %S+') then error(report) end
+local version = dofile('{folder}/lua/namewright/version.lua')
+local editor = vim.fn.execute('version'):match('NVIM (v[%d.]+)')
+print('Neovim ' .. editor .. ' with namewright.nvim ' .. version .. ' '
+  .. report:match('named %S+'))
+"""
 CODE_SERVER = ROOT / ".editors/code-server/node_modules/.bin/code-server"
 TRY_WHEEL = ROOT / "scripts/try-wheel.sh"
 
@@ -94,21 +111,18 @@ def check_extension(out: Path, place: Path) -> str:
 
 
 def check_plugin(out: Path, place: Path) -> str:
-    """Each Neovim at hand loads the plugin by `packadd` and knows its command."""
+    """Each Neovim at hand loads the plugin by `packadd`, starts the server, finds all healthy."""
     archive = one(out, "namewright.nvim-*.tar.gz")
     packages = place / "pack" / "release" / "opt"
     packages.mkdir(parents=True)
     with tarfile.open(archive) as plugin:
         plugin.extractall(packages, filter="data")
     (name,) = (each.name for each in packages.iterdir())
+    program = install(one(out, "namewright-*.whl"), place)
+    (place / "sample.py").write_text("def f(path):\n    return path.read_text()\n", "utf-8")
     script = place / "check.lua"
     script.write_text(
-        f"vim.cmd('packadd {name}')\n"
-        "if vim.fn.exists(':Namewright') ~= 2 then error('no :Namewright after packadd') end\n"
-        f"local version = dofile('{packages}/{name}/lua/namewright/version.lua')\n"
-        "print('Neovim ' .. vim.fn.matchstr(vim.fn.execute('version'), 'v\\\\S*')"
-        " .. ' with namewright.nvim ' .. version)\n",
-        encoding="utf-8",
+        PLUGIN_CHECK.format(name=name, program=program, folder=packages / name), encoding="utf-8"
     )
     editors = neovims()
     if not editors:
@@ -124,7 +138,7 @@ def check_plugin(out: Path, place: Path) -> str:
         )
         if "with namewright.nvim" not in lines:
             raise SystemExit(f"check: {editor}: {lines.strip()}")
-        said.append(lines.strip())
+        said.append(lines.strip().splitlines()[-1].removeprefix("Running healthchecks..."))
     return "; ".join(said)
 
 

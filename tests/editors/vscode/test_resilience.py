@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
 from tests.editors.vscode.browser import until
+from tests.editors.vscode.programs import DYING, NOT_A_PYTHON, TOO_OLD, program
 from tests.editors.vscode.workbench import MENU_ROW, NOTICE_BUTTON, Workbench
-
-# Answers the probe as a Python that has Namewright would, and dies as a server.
-DYING = """#!/bin/sh
-case "$*" in
-    *probe.py) echo '{"version": [3, 12, 0], "namewright": "0.1.0", "path": "'"$0"'"}' ;;
-    *) echo "Traceback (most recent call last):" >&2
-       echo "OSError: the disk is full" >&2
-       exit 1 ;;
-esac
-"""
-TOO_OLD = """#!/bin/sh
-echo '{"version": [3, 8, 10], "namewright": null, "path": "'"$0"'"}'
-"""
-
-
-def program(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text)
-    path.chmod(0o755)
-    return str(path)
 
 
 def test_a_killed_server_comes_back(workbench: Workbench) -> None:
@@ -43,6 +25,35 @@ def test_a_killed_server_comes_back(workbench: Workbench) -> None:
     workbench.open_file("orders.py", 24, 5)
     assert workbench.menu()
     assert workbench.notices() == []
+
+
+def test_restart_ends_the_server_that_runs_and_the_log_is_shown(workbench: Workbench) -> None:
+    workbench.open_file("orders.py", 16, 5)
+    (before,) = until(workbench.server.server_pids, "the server")
+    workbench.run("Namewright: Restart")
+
+    def another() -> bool:
+        pids = workbench.server.server_pids()
+        return len(pids) == 1 and before not in pids
+
+    until(another, "another server")
+    assert workbench.menu()
+    workbench.browser.press("Escape")
+    workbench.run("Namewright: Show Log")
+    # Which channel the panel shows; its lines need a module that is not built for the tests.
+    shown = "[...document.querySelectorAll('.part.panel select')].map(one => one.value)"
+    until(lambda: "Namewright" in workbench.browser.evaluate(shown), "the log")
+
+
+def test_the_status_item_tells_predictor_state_and_latency(workbench: Workbench) -> None:
+    workbench.open_file("orders.py", 16, 5)
+    workbench.menu()
+    workbench.browser.press("Escape")
+    workbench.browser.call("hover", '.statusbar-item[id="status.languageStatus"]')
+    shown = ".hover-language-status"
+    told = until(lambda: " ".join(workbench.browser.texts(shown)), "the state of the languages")
+    assert "Namewright: embedded" in told
+    assert re.search(r"ready · last answer in \d+ ms", told), told
 
 
 def test_settings_change_live(workbench: Workbench) -> None:
@@ -66,7 +77,7 @@ def test_each_bad_set_up_is_one_notice_with_a_button(workbench: Workbench, tmp_p
     cases = [
         ("/no/such/python", "does not exist"),
         (program(tmp_path, "old-python", TOO_OLD), "is Python 3.8.10; Python 3.11 or newer"),
-        (program(tmp_path, "not-python", "#!/bin/sh\nexit 3\n"), "does not run as a Python"),
+        (program(tmp_path, "not-python", NOT_A_PYTHON), "does not run as a Python"),
         (program(tmp_path, "dying-python", DYING), "could not be started: OSError: the disk is"),
         (5, "must be the path of a Python, as text"),
     ]
@@ -77,7 +88,12 @@ def test_each_bad_set_up_is_one_notice_with_a_button(workbench: Workbench, tmp_p
         assert "Open Settings" in workbench.browser.texts(NOTICE_BUTTON)
         workbench.dismiss_notices()
         until(lambda: not workbench.notices(), "the notice to go")
-    # The editor is usable all the while, and the server is back once the setting is mended.
+        # The rename key is the other Python extension's all the while.
+        workbench.go_to(16, 5)
+        workbench.browser.press("F2")
+        workbench.browser.wait(".rename-box")
+        workbench.browser.press("Escape")
+    # The server is back once the setting is mended.
     workbench.change_workspace_settings()
     workbench.go_to(24, 5)
     assert workbench.menu()
