@@ -1,7 +1,11 @@
 """The worker's kernels by themselves: whether they are right on this GPU, and how fast they read.
 
 `gpu_latency` calls this; each speed is measured over as many copies of a weight as the GPU's cache
-cannot hold, in one CUDA graph.
+cannot hold, in one CUDA graph. Whether they are right can be seen without a GPU as well:
+
+    TRITON_INTERPRET=1 python -m benchmarks.gpu_kernels
+
+Triton's interpreter cannot multiply bfloat16, so that it is float16 there.
 """
 
 from __future__ import annotations
@@ -19,10 +23,20 @@ from server.predictors.worker.nf4 import Packed
 _CACHE_BYTES = 200_000_000
 
 
-def errors(device: torch.device) -> dict[str, Any]:
+def main() -> int:
+    """Print the errors; 1 when one is too large."""
+    cuda = torch.cuda.is_available()
+    found = errors(torch.device("cuda" if cuda else "cpu"), None if cuda else torch.float16)
+    for name, error in found.items():
+        print(f"{name:24} {error:.5f}")
+    return int(max(found.values()) > 0.03)
+
+
+def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, Any]:
     """The largest differences from float32, relative to the largest value."""
     from server.predictors.worker import kernels
 
+    half = kind or torch.bfloat16
     torch.manual_seed(0)
     columns = (1024, 256, 256)
     packed = nf4.pack(
@@ -30,34 +44,35 @@ def errors(device: torch.device) -> dict[str, Any]:
     )
     plain = packed.restored()
     table = nf4.table(device)
-    x = torch.randn(5, 512, device=device).bfloat16()
+    x = torch.randn(5, 512, device=device).to(half)
     found: dict[str, Any] = {}
 
     def note(name: str, got: torch.Tensor, wanted: torch.Tensor) -> None:
         apart = (got.float() - wanted).abs().max() / wanted.abs().max()
         found[f"error_{name}"] = round(apart.item(), 5)
 
-    note("restore", packed.restore(torch.bfloat16), plain)
+    note("restore", packed.restore(half), plain)
     product = kernels.nf4_product(x, packed.numbers, packed.scales, table, 2)
     note("product", product.sum(0), x.float() @ plain.t())
     adapters: list[Any] = [
         (torch.randn(16, 512) * 0.1, torch.randn(count, 16) * 0.1, 2.0) for count in columns
     ]
     ends = (1024, 1280, 1536)
-    for kind, weight in ((torch.bfloat16, packed), (torch.float32, plain)):
-        adapter = joined_adapter(adapters, columns, 512, kind, device)
+    outputs: list[torch.Tensor] = []
+    gated: list[torch.Tensor] = []
+    for number, weight in ((half, packed), (torch.float32, plain)):
+        adapter = joined_adapter(adapters, columns, 512, number, device)
         group = Group(weight, ends, None, adapter)
-        found[f"{kind}"] = group.project(x.to(kind))
-        both = Group(weight, (768, 1536), None, adapter and _two(adapters, kind, device))
-        found[f"{kind}gated"] = both.gated(x.to(kind))
-    for name in ("", "gated"):
-        got, wanted = found.pop(f"torch.bfloat16{name}"), found.pop(f"torch.float32{name}")
-        note(f"adapter_{name or 'plain'}", got, wanted)
+        outputs.append(group.project(x.to(number)))
+        both = Group(weight, (768, 1536), None, _two(adapters, number, device))
+        gated.append(both.gated(x.to(number)))
+    note("adapter", outputs[0], outputs[1])
+    note("gated", gated[0], gated[1])
     stream = torch.randn(5, 512, device=device)
     weight = torch.rand(512, device=device)
     wanted = torch.nn.functional.rms_norm(stream, (512,), eps=1e-5) * weight
-    note("norm", kernels.norm(stream, weight, 1e-5, torch.bfloat16), wanted)
-    note("attend", *_attention(device))
+    note("norm", kernels.norm(stream, weight, 1e-5, half), wanted)
+    note("attend", *_attention(device, half))
     return found
 
 
@@ -69,19 +84,19 @@ def _two(adapters: list[Any], kind: torch.dtype, device: torch.device) -> Any:
     return joined_adapter(halves, (768, 768), 512, kind, device)
 
 
-def _attention(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _attention(device: torch.device, half: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     heads, key_heads, size, beams, questions, slots = 8, 4, 128, 5, 2, 8
     shape = Shape(1, heads * size, heads, key_heads, size, 128, 100, 1e-5)
     nothing = torch.zeros(1, device=device)
     tables = torch.randn(2, 300, size // 2, device=device)
     rows = questions * beams
-    states = torch.randn(rows, (heads + 2 * key_heads) * size, device=device).bfloat16()
-    prompt = torch.randn(2, questions, key_heads, 200, size, device=device).bfloat16()
-    suffix = torch.randn(2, rows, key_heads, slots, size, device=device).bfloat16()
+    states = torch.randn(rows, (heads + 2 * key_heads) * size, device=device).to(half)
+    prompt = torch.randn(2, questions, key_heads, 200, size, device=device).to(half)
+    suffix = torch.randn(2, rows, key_heads, slots, size, device=device).to(half)
     lengths, step = torch.tensor([130, 177], device=device), torch.tensor([3], device=device)
     layer: Any = Layer(*(None,) * 6)  # type: ignore[arg-type]
     found = []
-    for kind in (torch.bfloat16, torch.float32):
+    for kind in (half, torch.float32):
         network = Network(shape, nothing, [], nothing, nothing, tables[0], tables[1], kind)
         prompts, suffixes = prompt.to(kind), suffix.clone().to(kind)
         found.append(
@@ -155,3 +170,7 @@ def _microseconds(work: Callable[[], object]) -> float:
         torch.cuda.synchronize()
         taken.append(1000 * begin.elapsed_time(end))
     return min(taken)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
