@@ -89,6 +89,10 @@ def _run(options: argparse.Namespace, open_predictor: PredictorOpener | None) ->
             min_confidence=options.min_confidence,
             fail_on=options.fail_on,
         )
+    if options.download:
+        from server.predictors.worker.download import download
+
+        download(settings, lambda line: sys.stderr.write(f"{line}\n"))
     from server.commands.check import check
 
     return check(open_chosen)
@@ -142,7 +146,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_suggest(commands.add_parser("suggest", help="names for one function"))
     _add_rename(commands.add_parser("rename", help="rename one function everywhere"))
     _add_audit(commands.add_parser("audit", help="functions whose names mislead"))
-    _add_predictor(commands.add_parser("check", help="does it work here, and how fast"))
+    check = commands.add_parser("check", help="does it work here, and how fast")
+    _add_predictor(check)
+    check.add_argument(
+        "--download",
+        action="store_true",
+        help="first fetch the model of the predictor transformers from the Hugging Face hub",
+    )
     return parser
 
 

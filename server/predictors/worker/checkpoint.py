@@ -16,6 +16,8 @@ from server.errors import NamewrightError
 
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _WIDTHS = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
+# What the hub's library takes for a yes.
+OFFLINE = {"1", "on", "yes", "true"}
 ADAPTER_CONFIG = "adapter_config.json"
 
 
@@ -55,9 +57,10 @@ def find_folder(name: str, what: str) -> Path:
         raise ModelError(f"{what} {name}: no such folder; name one, or a model of the hub")
     found = _in_hub_cache(name)
     if found is None:
-        raise ModelError(
-            f"{what} {name}: not on this machine; fetch it once with `namewright check --download`"
-        )
+        remedy = "fetch it once with `namewright check --download`"
+        if os.environ.get("HF_HUB_OFFLINE", "").lower() in OFFLINE:
+            remedy = f"HF_HUB_OFFLINE is set; unset it and {remedy}"
+        raise ModelError(f"{what} {name}: not on this machine; {remedy}")
     return found
 
 
