@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from tests.fake_engine import (
     status,
     vllm,
 )
+from training.__main__ import main as training
 
 TEXT = "def x(text):\n    headers = text.splitlines()\n    return headers"
 QUESTION = Question(TEXT, prefix="")
@@ -428,6 +431,18 @@ def test_what_leaves_the_machine_is_told_once_before_it_does() -> None:
 )
 def test_what_leaves_is_said_in_a_sentence(address: str, told: str) -> None:
     assert told in what_leaves(read_address(address, allow_insecure=True))
+
+
+def test_an_engine_can_be_evaluated(tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.json"
+    source = "def parse_headers(text):\n    return text.splitlines()\n"
+    rows.write_text(json.dumps({"source": source}) + "\n")
+    with fake_engine() as engine:
+        chosen = f"openai={engine.url},base"
+        arguments = ["--data", str(rows), "--json", str(out), "--context", "none"]
+        assert training(["evaluate", "--predictor", chosen, *arguments]) == 0
+        assert {call.body["model"] for call in engine.asked} == {"base"}
+    assert '"exact_match": 1.0' in out.read_text()
 
 
 def test_an_engine_over_plain_http_elsewhere_is_refused_before_anything_is_sent() -> None:
