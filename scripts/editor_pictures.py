@@ -1,4 +1,5 @@
-"""Takes the pictures of VS Code in docs/figures, light and dark, from the real editor.
+"""Takes the pictures of VS Code in docs/figures, light and dark, from the real editor; the light
+ones of the walkthrough go into the extension too.
 
 scripts/editors.sh && python scripts/editor_pictures.py
 
@@ -20,6 +21,9 @@ from tests.editors.vscode.browser import Browser, until  # noqa: E402
 from tests.editors.vscode.code_server import CodeServer, packaged_extension  # noqa: E402
 
 FIGURES = ROOT / "docs" / "figures"
+MEDIA = ROOT / "editor-clients" / "vscode" / "media"
+# Which picture each step of the walkthrough shows.
+WALKTHROUGH = {"menu": "menu", "list": "suggest", "audit": "audit", "check": "check"}
 PROJECT = ROOT / "tests" / "editors" / "vscode" / "project"
 WIDTH, HEIGHT = 1000, 620
 FIRST_RUN_S = 240
@@ -45,10 +49,12 @@ def main() -> None:
         for picture in sorted(taken.iterdir()):
             shutil.copyfile(picture, FIGURES / f"vscode-{picture.name}")
             print(f"wrote docs/figures/vscode-{picture.name}")
+        for name, step in WALKTHROUGH.items():
+            shutil.copyfile(taken / f"{name}-light.png", MEDIA / f"{step}.png")
 
 
 def take(browser: Browser, server: CodeServer, project: Path) -> None:
-    """The menu at a function, the list with a name shown in place, the audit of the project."""
+    """The menu, the list with a name shown in place, every edit as a diff, the audit, the check."""
     shutil.copytree(PROJECT, project)
     window = workbench.Workbench(browser, server, project)
     window.open_window()
@@ -66,6 +72,19 @@ def take(browser: Browser, server: CodeServer, project: Path) -> None:
     window.run("Namewright: Audit Workspace")
     browser.wait(".monaco-list-row .label-name:has-text(' → ')")
     window.picture("audit")
+    window.open_file("orders.py", 16, 6)
+    window.run("Namewright: Suggest Names, Show Every Edit First")
+    window.listed_names()
+    browser.press("Enter")
+    browser.wait(".multiDiffEditor .modified .view-line")
+    until(lambda: window.quick_rows()[:1] == ["Rename in 3 files"], "the question")
+    window.picture("diffs")
+    browser.press("Escape")
+    browser.wait(".multiDiffEditor", gone=True)
+    window.run("Namewright: Check Set-up")
+    browser.click(f'{workbench.NOTICE_BUTTON}:has-text("Show Report")', timeout=90_000)
+    until(lambda: "next answers" in window.text(), "the report")
+    window.picture("check")
 
 
 if __name__ == "__main__":
