@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -127,16 +128,18 @@ def load_model(
     matrices = {} if adapter is None else fit_adapter(adapter, base, sizes)
     device = choose_device(wanted.device)
     _check_room(memory_needed(sizes, adapter, wanted.mode), device)
-    progress("reading the tokenizer", 0.0)
     folders = [base.folder] if adapter is None else [adapter.folder, base.folder]
-    prompts = Prompts(load_tokenizer(folders), LONGEST)
-    grammar = prompts.grammar(sizes.vocabulary)
     try:
-        network = load_network(
-            base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
-            LONGEST + 128, lambda share: progress("loading the weights", share),
-        )  # fmt: skip
-        try_kernels(network)
+        # transformers alone takes seconds to import, in which the weights can be read.
+        with ThreadPoolExecutor(1) as beside:
+            tokenizer = beside.submit(load_tokenizer, folders)
+            network = load_network(
+                base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
+                LONGEST + 128, lambda share: progress("loading the weights", share),
+            )  # fmt: skip
+            try_kernels(network)
+            prompts = Prompts(tokenizer.result(), LONGEST)
+        grammar = prompts.grammar(sizes.vocabulary)
         engine = Engine(network, grammar, prompts.prefix, steps)
         if device.type == "cuda":
             done = iter(range(1, len(_WARM) + 1))
