@@ -169,6 +169,9 @@ def as_transformers(base: Path, network: Network) -> Any:
         stem = f"model.layers.{index}"
         state[f"{stem}.input_layernorm.weight"] = layer.attention_norm
         state[f"{stem}.post_attention_layernorm.weight"] = layer.inner_norm
+        if layer.query_norm is not None and layer.key_norm is not None:
+            state[f"{stem}.self_attn.q_norm.weight"] = layer.query_norm
+            state[f"{stem}.self_attn.k_norm.weight"] = layer.key_norm
         for group, names in (
             (layer.qkv, ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
             (layer.output, ("self_attn.o_proj",)),
