@@ -34,6 +34,7 @@ class Outcome:
     findings: tuple[str, ...] = ()
     certain: Mapping[Path, bytes] = field(default_factory=dict[Path, bytes])
     edits: Mapping[Path, tuple[int, ...]] | None = None
+    certain_edits: Mapping[Path, tuple[int, ...]] | None = None
 
 
 Engine = Callable[[Path, Site], Outcome]
@@ -59,7 +60,10 @@ def ours(root: Path, site: Site) -> Outcome:
     findings = tuple(f"{one.severity}: {one.reason} @{one.path.name}:{one.line}"
                      for one in plan.findings)  # fmt: skip
     edits = {path: tuple(one.start for one in found) for path, found in plan.edits.items()}
-    return Outcome(contents, plan.refused, plan.doubtful, findings, certain, edits)
+    sure = {
+        path: tuple(one.start for one in found if one.certain) for path, found in plan.edits.items()
+    }
+    return Outcome(contents, plan.refused, plan.doubtful, findings, certain, edits, sure)
 
 
 def with_jedi(root: Path, site: Site) -> Outcome:

@@ -23,7 +23,7 @@ PYTHON = CACHE / "venv" / "bin" / "python"
 REQUIREMENTS = HERE / "rename_requirements.txt"
 _FIRST_RUN_SECONDS = 180
 _PROBE_SECONDS = 240
-_MARKS = ("[pytest]", "[tool:pytest]", "[tool.pytest")
+_MARKS = ("[pytest]", "[tool:pytest]", "[tool.pytest.ini_options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def run_tests(
     options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
     deselected = package.note("deselected")
     if deselected.is_file():
-        options += [f"--deselect={one}" for one in deselected.read_text().split("\n") if one]
+        listed_out = [one for one in deselected.read_text().split("\n") if one]
+        options += [f"--{'deselect' if '::' in one else 'ignore'}={one}" for one in listed_out]
     try:
         return subprocess.run(
             [*launcher, *options, *package.arguments, *extra], cwd=root, env=variables,
@@ -182,8 +183,8 @@ def _unpack(package: Package, folder: Path) -> None:
     archives = [*sdists.glob(f"{stem}-{package.version}.tar.gz")]
     if not archives:
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-binary", package.name, "--no-deps",
-             "-d", str(sdists), f"{package.name}=={package.version}"],
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(sdists),
+             "--no-binary", package.name, f"{package.name}=={package.version}"],
             check=True, capture_output=True,
         )  # fmt: skip
         archives = [*sdists.glob(f"{stem}-{package.version}.tar.gz")]
@@ -204,8 +205,9 @@ def _unpack(package: Package, folder: Path) -> None:
 
 def _find_failing(package: Package) -> None:
     result = run_tests(
-        package, [str(PYTHON), "-m", "pytest"], ["--maxfail=60", "-rfE"], _FIRST_RUN_SECONDS
-    )
+        package, [str(PYTHON), "-m", "pytest"],
+        ["--maxfail=60", "-rfE", "--continue-on-collection-errors"], _FIRST_RUN_SECONDS,
+    )  # fmt: skip
     failing = [
         line.split(" ")[1] for line in result.stdout.splitlines()
         if line.startswith(("FAILED ", "ERROR "))
@@ -216,14 +218,14 @@ def _find_failing(package: Package) -> None:
 def _measure_lines(package: Package, kept: Path) -> None:
     root, data = package.folder, package.note("coverage")
     report = package.note("coverage.json")
-    coverage = [str(PYTHON), "-m", "coverage", "run", f"--data-file={data}",
+    coverage = [str(PYTHON), "-m", "coverage", "run", f"--data-file={data}", "--rcfile=/dev/null",
                 f"--source={root / package.source}", "-m", "pytest"]  # fmt: skip
     result = run_tests(package, coverage, [], _FIRST_RUN_SECONDS)
     if result.returncode != 0:
         raise RuntimeError(f"its tests fail before any rename: {result.stdout[-300:]}")
     subprocess.run(
-        [str(PYTHON), "-m", "coverage", "json", f"--data-file={data}", "-q", "-i", "-o",
-         str(report)], cwd=root, check=True, capture_output=True,
+        [str(PYTHON), "-m", "coverage", "json", f"--data-file={data}", "-q", "-i",
+         "--rcfile=/dev/null", "-o", str(report)], cwd=root, check=True, capture_output=True,
     )  # fmt: skip
     files = json.loads(report.read_text("utf-8"))["files"]
     lines = {path: entry["executed_lines"] for path, entry in files.items()}

@@ -17,6 +17,7 @@ import json
 import os
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,55 +28,55 @@ from training.errors import TrainingError
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "training" / "recipes"
 _LAYERS = {"activation_checkpointing": True}
-_KEPT = {"activation_checkpointing": False, "keep_products": True}
-_KERNELS = {"use_liger_kernel": True, "attn_implementation": "flex_attention"}
-# What each variant changes; `plain` is TRL as it comes. The effective batch stays 32 rows.
+_NOTHING = {"activation_checkpointing": False}
+_EVERY_OTHER = {**_LAYERS, "activation_checkpointing_kwargs": {"every_n_layers": 2}}
+_SDPA = {"attn_implementation": "sdpa"}
+_PACKED = {"attn_implementation": "packed"}
+_FUSED = {**_PACKED, "fused_layers": True}
+_LIGER = {"use_liger_kernel": True}
+# What each variant changes; the effective batch stays 32 rows. `plain` is TRL as it comes, whose
+# mask separates the packed documents; `plain, not separated` has none to pay for, but lets a
+# document read those before it. The others are in the order of their promise.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {"rows": 16, "attn_implementation": "sdpa", **_LAYERS},
-    "liger": {"rows": 16, "attn_implementation": "sdpa", "use_liger_kernel": True, **_LAYERS},
-    "liger, flex": {"rows": 16, **_KERNELS, **_LAYERS},
-    "liger, flex, every other layer": {
+    "plain": {"rows": 4, **_SDPA, **_LAYERS},
+    "plain, not separated": {"rows": 16, **_SDPA, **_LAYERS, "packing_strategy": "wrapped"},
+    "fused": {"rows": 4, **_FUSED, **_NOTHING},
+    "fused, every other layer": {"rows": 8, **_FUSED, **_EVERY_OTHER},
+    "packed, liger": {"rows": 16, **_PACKED, **_LIGER, **_LAYERS},
+    "fused, every layer": {"rows": 16, **_FUSED, **_LAYERS},
+    "packed": {"rows": 16, **_PACKED, **_LAYERS},
+    "packed, liger, products kept": {
         "rows": 4,
-        **_KERNELS,
-        **_LAYERS,
-        "activation_checkpointing_kwargs": {"every_n_layers": 2},
+        **_PACKED,
+        **_LIGER,
+        **_NOTHING,
+        "keep_products": True,
     },
-    "liger, flex, products kept": {"rows": 4, **_KERNELS, **_KEPT},
-    "liger, products kept": {
-        "rows": 4,
-        "attn_implementation": "sdpa",
-        "use_liger_kernel": True,
-        **_KEPT,
-    },
-    "liger, flex, products kept, compiled": {
-        "rows": 4,
-        **_KERNELS,
-        **_KEPT,
-        "torch_compile": True,
-    },
-    "liger, flex, nothing recomputed": {"rows": 1, **_KERNELS, "activation_checkpointing": False},
-    "liger, flex, compiled": {"rows": 8, **_KERNELS, **_LAYERS, "torch_compile": True},
+    "plain, larger": {"rows": 16, **_SDPA, **_LAYERS},
+    "fused, 8-bit optimizer": {"rows": 4, **_FUSED, **_NOTHING, "optim": "paged_adamw_8bit"},
 }
 TINY: dict[str, dict[str, Any]] = {
-    "plain": {"rows": 2, "activation_checkpointing": True},
-    "nothing recomputed": {"rows": 1, "activation_checkpointing": False},
-    "every other layer": {
-        "rows": 2,
-        **_LAYERS,
-        "activation_checkpointing_kwargs": {"every_n_layers": 2},
-    },
-    "products kept": {"rows": 2, **_KEPT},
+    "plain": {"rows": 2, **_LAYERS},
+    "plain, not separated": {"rows": 2, **_LAYERS, "packing_strategy": "wrapped"},
+    "fused": {"rows": 1, **_FUSED, **_NOTHING},
+    "fused, every other layer": {"rows": 2, **_FUSED, **_EVERY_OTHER},
+    "packed": {"rows": 2, **_PACKED, **_LAYERS},
+    "products kept": {"rows": 2, **_NOTHING, "keep_products": True},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one variant: speed after the warm-up, peak memory in bytes, and every step's loss."""
+    """Of one variant: speed after the warm-up, memory in bytes, and every step's loss.
+
+    `peak` is what tensors took; `card` all that the GPU had in use, with the allocator's reserve,
+    the paged optimizer and CUDA itself.
+    """
 
     name: str
     tokens_per_second: float
     peak: int
-    reserved: int
+    card: int
     losses: tuple[float, ...]
     failure: str = ""
 
@@ -89,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--warmup", type=int, default=2, help="steps that are not measured")
     parser.add_argument("--rows", type=int, default=4_000, help="functions to pack")
     parser.add_argument("--variants", help="names, with semicolons between; plain is always run")
+    parser.add_argument("--minutes", type=float, help="begin no variant after so many")
+    parser.add_argument("--profile", help="a variant whose kernels are listed, in a step more")
     parser.add_argument("--tiny", action="store_true", help="a tiny base on a processor")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(argv)
@@ -98,8 +101,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif not (arguments.base and arguments.data):
             parser.error("--base and --data are needed, or --tiny")
         found = _measure_all(arguments, Path(scratch))
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
     print(_table(found))
     return 0
 
@@ -127,10 +128,22 @@ def _measure_all(arguments: argparse.Namespace, scratch: Path) -> list[Measured]
         chosen = ["plain", *(name.strip() for name in arguments.variants.split(";"))]
         variants = {name: variants[name] for name in dict.fromkeys(chosen)}
     found: list[Measured] = []
+    started = time.monotonic()
     for number, (name, changes) in enumerate(variants.items()):
-        print(f"--- {name}", flush=True)
+        seconds = time.monotonic() - started
+        if arguments.minutes and seconds > 60 * arguments.minutes:
+            print(f"--- no time for {name}", flush=True)
+            continue
+        print(f"--- {name}, after {seconds:.0f} s", flush=True)
         found.append(_measure(arguments, name, changes, scratch / str(number)))
+        print(_table(found).splitlines()[-1], flush=True)
+        _write(arguments.json, found)
     return found
+
+
+def _write(path: Path | None, found: Sequence[Measured]) -> None:
+    if path:
+        path.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
 
 
 def _measure(
@@ -143,24 +156,29 @@ def _measure(
     from training.finetuning.run import make_trainer
 
     _free()
-    recipe = _recipe(arguments, changes, out)
+    recipe = _recipe(arguments, changes, out, name == arguments.profile)
     try:
         with memory.told_when_full(recipe):
             trainer = make_trainer(recipe, *_rows(recipe), Signals())
-            clock = _clock(arguments.warmup)
+            profiled = arguments.steps if name == arguments.profile else 0
+            clock = _clock(arguments.warmup, profiled)
             trainer.add_callback(clock)
             trainer.train()
     except TrainingError as error:
         return Measured(name, 0.0, 0, 0, (), str(error).partition(": ")[2])
-    peak = reserved = 0
-    if torch.cuda.is_available():
-        peak, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    except Exception as error:
+        # One variant's failure must not cost the others.
+        traceback.print_exc()
+        return Measured(name, 0.0, 0, 0, (), " ".join(str(error).split())[:200])
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     logs = trainer.state.log_history
     losses = tuple(entry["loss"] for entry in logs if "loss" in entry)
-    return Measured(name, clock.speed(logs), peak, reserved, losses)
+    return Measured(name, clock.speed(logs), peak, clock.card, losses)
 
 
-def _recipe(arguments: argparse.Namespace, changes: Mapping[str, Any], out: Path) -> Any:
+def _recipe(
+    arguments: argparse.Namespace, changes: Mapping[str, Any], out: Path, profiled: bool
+) -> Any:
     from training.finetuning import recipe
 
     settings = dict(changes)
@@ -173,7 +191,7 @@ def _recipe(arguments: argparse.Namespace, changes: Mapping[str, Any], out: Path
         "train_rows": arguments.rows,
         "per_device_train_batch_size": rows,
         "gradient_accumulation_steps": batch // rows,
-        "max_steps": arguments.steps,
+        "max_steps": arguments.steps + profiled,
         "warmup_steps": 0,
         "logging_steps": 1,
         "eval_strategy": "no",
@@ -197,26 +215,43 @@ def _rows(recipe: Any) -> tuple[Any, type, Any]:
     return renderer, SFTTrainer, prepare(recipe, renderer)
 
 
-def _clock(warmup: int) -> Any:
+def _clock(warmup: int, profiled: int) -> Any:
     import torch
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):
-        """When each step ended, with the device's work done."""
+        """When each step ended, with the device's work done, and what the card had in use."""
 
         def __init__(self) -> None:
             self.ends: list[float] = []
+            self.card = 0
+            self._profile: Any = None
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if profiled and state.global_step == profiled:
+                kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+                self._profile = torch.profiler.profile(activities=kinds)
+                self._profile.start()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
+                free, total = torch.cuda.mem_get_info()
+                self.card = max(self.card, total - free)
+            if self._profile is not None:
+                self._profile.stop()
+                order = "cuda_time_total" if torch.cuda.is_available() else "cpu_time_total"
+                events = self._profile.key_averages()
+                print(events.table(sort_by=order, row_limit=40, max_name_column_width=90))
+                self._profile = None
+                return
             self.ends.append(time.perf_counter())
 
         def speed(self, logs: Sequence[Mapping[str, Any]]) -> float:
             """Tokens per second (no padding) from the end of the warm-up to the last step."""
             tokens = [entry["num_tokens"] for entry in logs if "num_tokens" in entry]
-            first = warmup - 1
-            return (tokens[-1] - tokens[first]) / (self.ends[-1] - self.ends[first])
+            first, last = warmup - 1, len(self.ends) - 1
+            return (tokens[last] - tokens[first]) / (self.ends[last] - self.ends[first])
 
     return Clock()
 
@@ -233,7 +268,7 @@ def _free() -> None:
 def _table(found: Sequence[Measured]) -> str:
     plain = found[0]
     lines = [
-        "| variant | tokens/s | against plain | peak GB | reserved GB | last loss | most apart |",
+        "| variant | tokens/s | against plain | tensors GB | card GB | last loss | most apart |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in found:
@@ -246,7 +281,7 @@ def _table(found: Sequence[Measured]) -> str:
         )
         lines.append(
             f"| {one.name} | {one.tokens_per_second:,.0f} | {ratio:.2f} | {one.peak / 1e9:.1f} |"
-            f" {one.reserved / 1e9:.1f} | {one.losses[-1]:.4f} | {apart:.4f} |"
+            f" {one.card / 1e9:.1f} | {one.losses[-1]:.4f} | {apart:.4f} |"
         )
     return "\n".join(lines)
 

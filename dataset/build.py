@@ -119,7 +119,7 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
     good = [part for part in parts if not part.problem]
     for part in good:
         counts.update({k: v for k, v in part.counts.items() if k != "rows"})
-    keep = [exact.select(part) for part in good]
+    keep = exact.select(good)
     counts.update(exact.reasons)
     leaks: dict[str, LeakEntry] = {
         known.name: {

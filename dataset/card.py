@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from dataset.filters import ASCII_NAMES, FILTERS
+from dataset.filters import FILTERS, OPTIONAL
 from dataset.statistics import Statistics, quantiles
 
 _SHARES = (0.5, 0.9, 0.99)
@@ -58,7 +58,7 @@ def card(found: Statistics, title: str) -> str:
 
 def reasons(found: Statistics) -> list[tuple[str, str, int]]:
     """(name, what it is, count) of all that was left out, the largest first."""
-    what = {filter_.name: filter_.reason for filter_ in (*FILTERS, ASCII_NAMES)}
+    what = {filter_.name: filter_.reason for filter_ in (*FILTERS, *OPTIONAL)}
     skipped = ("functions", "files", "bytes")
     return sorted(
         (

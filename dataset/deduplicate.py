@@ -1,13 +1,21 @@
-"""Chooses the rows of parts that a corpus keeps: tests within their share, no exact duplicates."""
+"""Chooses the rows of parts that a corpus keeps: tests within their share, no exact duplicates.
+
+Rows are looked through in sweeps, each for a share of all hashes, so that memory has a bound
+whatever the size of the corpus.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypedDict, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataset.errors import DatasetError
 from dataset.families import Families
@@ -16,8 +24,12 @@ from dataset.parts import Part
 from dataset.row import text_hash
 from dataset.storage import read_tables
 
+# Its stubs leave some functions out.
+_compute = cast("Any", pc)
 TEST_SHARE = 0.1
 NAMES_PER_QUESTION = 3
+# About 350 bytes of memory for each.
+ROWS_OF_A_SWEEP = 2_000_000
 
 EXCLUDED = "excluded repository"
 LICENCE = "licence not allowed"
@@ -46,9 +58,9 @@ class LeakEntry(TypedDict):
 
 @dataclass(slots=True)
 class ExactDuplicates:
-    """Remembers questions and their names; asked in a fixed order, it answers the same.
+    """Remembers the questions of a sweep and their names; asked in one order, it answers the same.
 
-    Memory grows with the number of different questions alone, about 250 bytes for each.
+    Memory is a byte for each row, and that of one sweep.
     """
 
     evaluation: Sequence[EvaluationSet] = ()
@@ -63,32 +75,46 @@ class ExactDuplicates:
         default_factory=dict[int, "str | tuple[str, ...]"]
     )
 
-    def select(self, part: Part) -> bytearray:
-        """One byte for each row of a part: 1 to keep it. Counts the reasons against the rest."""
-        columns = ["source_hash", "name", "is_test", "repository", "licence"]
-        rows = [
-            (int(source_hash, 16), name, test, self._refusal(repository, licence), repository)
-            for table in read_tables(part.path, columns)
-            for source_hash, name, test, repository, licence in zip(
-                *(cast("list[Any]", table.column(column).to_pylist()) for column in columns),
-                strict=True,
-            )
-        ]
-        by_repository: dict[str, list[int]] = {}
-        for row in rows:
-            by_repository.setdefault(row[4], []).append(row[0])
-        for repository, hashes in by_repository.items():
-            self.families.note(repository, hashes)
-        surplus = _surplus_tests([(row[0], row[2]) for row in rows], self.test_share)
-        keep = bytearray(len(rows))
-        for index, (source_hash, name, _, refusal, _) in enumerate(rows):
-            if refusal is None and index in surplus:
-                refusal = SURPLUS_TEST
-            reason = refusal or self._reason(source_hash, name)
-            if reason is None:
-                keep[index] = 1
-            else:
-                self.reasons[reason] += 1
+    def select(self, parts: Sequence[Part]) -> list[bytearray]:
+        """One byte for each row of each part: 1 to keep it. Counts the reasons against the rest."""
+        keep = [self._allowed(part) for part in parts]
+        for prefixes in _sweeps(sum(map(len, keep))):
+            self._names.clear()
+            self.families.forget()
+            for part, mask in zip(parts, keep, strict=True):
+                for rows in _groups(part, prefixes):
+                    self._sweep(rows, mask)
+        return keep
+
+    def _sweep(self, rows: list[tuple[int, int, str, str]], mask: bytearray) -> None:
+        for repository, run in groupby(rows, key=lambda row: row[3]):
+            known = list(run)
+            self.families.note(repository, [source_hash for _, source_hash, *_ in known])
+            for place, source_hash, name, _ in known:
+                reason = self._reason(source_hash, name) if mask[place] else None
+                if reason is not None:
+                    mask[place] = 0
+                    self.reasons[reason] += 1
+
+    def _allowed(self, part: Part) -> bytearray:
+        """The rows of a part whose repository and licence may be used, tests within their share."""
+        keep = bytearray()
+        tests: list[tuple[int, int]] = []
+        columns = ["source_hash", "is_test", "repository", "licence"]
+        for table in read_tables(part.path, columns):
+            for source_hash, test, repository, licence in _values(table, columns):
+                if test:
+                    tests.append((int(source_hash, 16), len(keep)))
+                refusal = self._refusal(repository, licence)
+                if refusal is not None:
+                    self.reasons[refusal] += 1
+                keep.append(refusal is None)
+        allowed = int(self.test_share * (len(keep) - len(tests)))
+        # Which tests stay depends on their hashes alone.
+        for _, place in sorted(tests)[allowed:]:
+            if keep[place]:
+                keep[place] = 0
+                self.reasons[SURPLUS_TEST] += 1
         return keep
 
     def _refusal(self, repository: str, licence: str) -> str | None:
@@ -118,11 +144,34 @@ class ExactDuplicates:
         return None
 
 
-def _surplus_tests(rows: Sequence[tuple[int, bool]], share: float) -> set[int]:
-    """Indices of tests beyond their share; which ones stay depends on their hash alone."""
-    tests = [index for index, (_, test) in enumerate(rows) if test]
-    allowed = int(share * (len(rows) - len(tests)))
-    return set(sorted(tests, key=lambda index: (rows[index][0], index))[allowed:])
+def _sweeps(rows: int) -> Iterator[list[str]]:
+    """The first two hex digits of the hashes of each sweep; hashes spread evenly."""
+    sweeps = min(256, 1 + rows // ROWS_OF_A_SWEEP)
+    for number in range(sweeps):
+        first, end = number * 256 // sweeps, (number + 1) * 256 // sweeps
+        yield [f"{prefix:02x}" for prefix in range(first, end)]
+
+
+def _groups(part: Part, prefixes: Sequence[str]) -> Iterator[list[tuple[int, int, str, str]]]:
+    """(place, hash, name, repository) of rows whose hashes have one of the prefixes, in groups."""
+    columns = ["place", "source_hash", "name", "repository"]
+    start = 0
+    for table in read_tables(part.path, columns[1:]):
+        rows = table.append_column("place", pa.array(range(start, start + table.num_rows)))
+        start += table.num_rows
+        if len(prefixes) < 256:
+            heads = _compute.utf8_slice_codeunits(rows.column("source_hash"), 0, 2)
+            rows = rows.filter(_compute.is_in(heads, pa.array(prefixes)))
+        yield [
+            (place, int(source_hash, 16), name, repository)
+            for place, source_hash, name, repository in _values(rows, columns)
+        ]
+
+
+def _values(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    return zip(
+        *(cast("list[Any]", table.column(column).to_pylist()) for column in columns), strict=True
+    )
 
 
 def read_evaluation_sets(files: Iterable[Path]) -> list[EvaluationSet]:

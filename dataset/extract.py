@@ -6,8 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dataset.filters import ASCII_NAMES, Filter, file_reason, function_reason, is_test
+from dataset.filters import (
+    ASCII_NAMES,
+    ENGLISH_NAMES,
+    Filter,
+    file_reason,
+    function_reason,
+    is_test,
+)
 from dataset.functions import Function, find_functions
+from dataset.headers import COPYLEFT_HEADER, has_foreign_copyleft
 from dataset.question import nearest_names
 from dataset.row import Row, make_row
 from dataset.sources.base import Document, Unit
@@ -18,10 +26,12 @@ class Choice:
     """Which optional filters apply."""
 
     ascii_names: bool = False
+    english_names: bool = False
 
     @property
     def optional(self) -> tuple[Filter, ...]:
-        return (ASCII_NAMES,) if self.ascii_names else ()
+        chosen = ((self.ascii_names, ASCII_NAMES), (self.english_names, ENGLISH_NAMES))
+        return tuple(filter_ for wanted, filter_ in chosen if wanted)
 
 
 def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[Row, str]]:
@@ -31,7 +41,7 @@ def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[
     """
     optional = choice.optional
     for document in unit.documents(counts):
-        reason = file_reason(document.path, document.data[:8_000])
+        reason = document_reason(document)
         if reason:
             counts[f"file: {reason}"] += 1
             continue
@@ -40,6 +50,14 @@ def rows_of(unit: Unit, choice: Choice, counts: Counter[str]) -> Iterator[tuple[
         for function, siblings in kept_functions(document, counts, optional):
             test = is_test(function, document.path)
             yield make_row(function, document, siblings, is_test=test), document.split
+
+
+def document_reason(document: Document) -> str | None:
+    """Why a document is left out as a whole, or None."""
+    reason = file_reason(document.path, document.data[:8_000])
+    if reason is None and has_foreign_copyleft(document.data, document.licence):
+        return COPYLEFT_HEADER
+    return reason
 
 
 def kept_functions(

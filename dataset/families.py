@@ -15,7 +15,7 @@ _SHARED = 0.3
 class Families:
     """Told of the functions of all repositories, it says which ones belong together.
 
-    Memory grows with the number of different functions, about 50 bytes for each.
+    Memory is about 50 bytes for each different function since it was last told to forget.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,10 @@ class Families:
             self._rows[number] += 1
             if first != number:
                 self._shared[first, number] += 1
+
+    def forget(self) -> None:
+        """Forget the functions, not what was counted: no later one equals any of them."""
+        self._first.clear()
 
     def heads(self) -> dict[str, str]:
         """Of each repository the first name, in alphabetical order, of its family."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dataset.functions import Function
+from dataset.languages import is_english
 
 MAX_FILE_BYTES = 1_000_000
 MAX_FUNCTION_BYTES = 20_000
@@ -142,6 +143,10 @@ FILTERS = (
     ),
 )
 ASCII_NAMES = Filter("not ASCII", "a name beyond ASCII letters", lambda f: not f.name.isascii())
+ENGLISH_NAMES = Filter(
+    "not English", "a name with a word of another language", lambda f: not is_english(f.name)
+)
+OPTIONAL = (ASCII_NAMES, ENGLISH_NAMES)
 
 
 def function_reason(function: Function) -> str | None:

@@ -17,10 +17,11 @@ from dataset.decoding import to_utf8
 from dataset.extract import functions_with_siblings
 from dataset.filters import MAX_FILE_BYTES, file_reason, function_reason, is_test, is_test_path
 from dataset.functions import Function
+from dataset.headers import has_foreign_copyleft
 from dataset.history import Change
+from dataset.names import sub_tokens
 from dataset.question import ask, masked_text
 from dataset.row import text_hash
-from dataset.statistics import sub_tokens
 
 MIN_SIMILARITY = 0.85
 # A function that also changed its file must have kept nearly all of its text.
@@ -100,8 +101,12 @@ def _pairs_of(
         if file_reason(file.path, b""):
             counts["file: vendored or generated"] += 1
             continue
-        before = _sides(read(file.old_blob), file.path, file.removed)
-        after = _sides(read(file.new_blob), file.path, file.added)
+        old_text, new_text = read(file.old_blob), read(file.new_blob)
+        if new_text is not None and has_foreign_copyleft(new_text, licence):
+            counts["file: copyleft header"] += 1
+            continue
+        before = _sides(old_text, file.path, file.removed)
+        after = _sides(new_text, file.path, file.added)
         old_names = {_key(side) for side in before}
         new_names = {_key(side) for side in after}
         lost += [side for side in before if _key(side) not in new_names]

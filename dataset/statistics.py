@@ -12,11 +12,10 @@ from typing import Any, cast
 
 from dataset.deduplicate import LeakEntry
 from dataset.errors import DatasetError
+from dataset.names import sub_tokens
 from dataset.parts import VERSION
 from dataset.storage import read_tables
 
-# An acronym, a word with or without its capital, a number; letters beyond ASCII join a word.
-_PIECES = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _TOKENS = re.compile(r"\w+|[^\w\s]")
 _COLUMNS = ("question_text", "name", "repository", "licence", "docstring", "class_chain", "is_test")
 
@@ -75,11 +74,6 @@ def measure(folder: Path) -> Statistics:
         if found.total - before != about["rows"]:
             raise DatasetError(f"{path}: not the rows that stats.json tells; build it again")
     return found
-
-
-def sub_tokens(name: str) -> list[str]:
-    """The lower-case pieces of a name, cut at underscores, case and digits."""
-    return [piece.lower() for piece in _PIECES.findall(name)]
 
 
 def quantiles(lengths: Counter[int], shares: Iterable[float]) -> list[int]:

@@ -65,9 +65,12 @@ def _run(options: argparse.Namespace, open_predictor: PredictorOpener | None) ->
         )
     from server.commands import opening
 
+    settings = opening.read_settings(
+        options.predictor, options.endpoint, options.model, options.set
+    )
+
     def open_chosen() -> NamePredictor:
-        opener = open_predictor or opening.open_predictor
-        return opener(options.predictor, options.endpoint)
+        return (open_predictor or opening.open_predictor)(settings)
 
     if options.command == "suggest":
         from server.commands.suggest import apply_name, suggest
@@ -197,7 +200,19 @@ def _add_predictor(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="auto, embedded, transformers or openai (%(default)s)",
     )
-    parser.add_argument("--endpoint", default="", metavar="URL", help="of the openai predictor")
+    parser.add_argument(
+        "--endpoint", default="", metavar="URL", help="of an engine, for the predictor openai"
+    )
+    parser.add_argument(
+        "--model", default="", metavar="NAME", help="for the predictors openai and transformers"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any setting of the editor, for example openai.timeoutSeconds=60",
+    )
 
 
 def _positive(text: str) -> int:

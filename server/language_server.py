@@ -41,7 +41,7 @@ from server.features.client_profile import assume_encoding, read_profile
 from server.features.targets import ContentModified
 from server.locations import path_of
 from server.predictors.base import Cancelled
-from server.predictors.choose import load_predictor
+from server.predictors.choose import load_lasting
 from server.reporting import STATUS_METHOD
 from server.session import LoadPredictor, Session
 from server.stdout_guard import take_stdout
@@ -55,7 +55,7 @@ _NOTEBOOKS = lsp.NotebookDocumentSyncOptions(
 _SWITCH_SECONDS = 0.001
 
 
-def serve_stdio(load: LoadPredictor = load_predictor, encoding: str = "") -> NoReturn:
+def serve_stdio(load: LoadPredictor = load_lasting, encoding: str = "") -> NoReturn:
     """Serve one editor over standard input and output, then end the process."""
     stdout = take_stdout()
     server = create_server(load, encoding)
@@ -72,7 +72,7 @@ def serve_tcp(host: str, port: int, encoding: str = "") -> NoReturn:
     Says on stderr where it listens (port 0 lets the system choose). Raises NamewrightError when
     the address cannot be listened on.
     """
-    server = create_server(load_predictor, encoding)
+    server = create_server(load_lasting, encoding)
     _settle()
     try:
         asyncio.run(_serve_first(server, host, port))

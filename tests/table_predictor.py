@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataset.question import Question
 from server.errors import NamewrightError
 from server.predictors.base import Candidate, Identity, StopFlag
+from server.settings import Settings
 
 # A mark in the text of the question, and the names it brings, with their probabilities.
 TABLE: tuple[tuple[str, dict[str, float]], ...] = (
@@ -48,9 +49,9 @@ def _names(question: Question) -> dict[str, float]:
     return next((names for mark, names in TABLE if mark in question.text), OTHERWISE)
 
 
-def open_table(name: str, endpoint: str) -> TablePredictor:
-    """Opens the table, whatever the endpoint; one name stands for a model that is damaged."""
-    if name == "damaged":
+def open_table(settings: Settings) -> TablePredictor:
+    """Opens the table, whatever the settings; one name stands for a model that is damaged."""
+    if settings.predictor == "damaged":
         raise NamewrightError("the weights are damaged;\nreinstall namewright")
     return TablePredictor()
 

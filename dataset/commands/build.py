@@ -47,6 +47,7 @@ class Options:
     against       evaluation rows (JSON Lines) to keep out
     near          leave out near-duplicates, too
     ascii_names   leave out names beyond ASCII
+    english_names  leave out names beyond ASCII or with a word of another language
     tests         at most so many test cases, as a share of a repository's other functions
     out           folder to write
     engine        processes, local, slurm or ray; the last three are datatrove's
@@ -69,6 +70,7 @@ class Options:
     against: tuple[str, ...] = ()
     near: bool = False
     ascii_names: bool = False
+    english_names: bool = False
     tests: float = TEST_SHARE
     workers: int = 2
     engine: str = "processes"
@@ -95,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--near", action="store_const", const=True, help="no near-duplicates")
     parser.add_argument("--ascii-names", action="store_const", const=True)
+    parser.add_argument("--english-names", action="store_const", const=True)
     parser.add_argument("--tests", type=float, help="share of a repository's other functions")
     parser.add_argument("--out", help="folder to write (corpus)")
     parser.add_argument("--workers", type=int)
@@ -129,7 +132,7 @@ def main(arguments: argparse.Namespace) -> int:
         read_excluded(Path(options.excluded)) if options.excluded else frozenset(),
         _row_licences(options),
         options.tests,
-        Choice(options.ascii_names),
+        Choice(options.ascii_names, options.english_names),
         NearOptions() if options.near else None,
         refused,
     )

@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 from dataset.errors import DatasetError
-from dataset.extract import kept_functions
-from dataset.filters import file_reason, is_test, is_test_path
+from dataset.extract import document_reason, kept_functions
+from dataset.filters import is_test, is_test_path
 from dataset.manifest import Rules, read_manifest
 from dataset.sources.addresses import EvaluationRow, evaluation_row
 from dataset.sources.git import Repository
@@ -53,7 +53,7 @@ def sample(
     rows: list[EvaluationRow] = []
     seen: set[str] = set()
     for document in repository.documents(counts):
-        if is_test_path(document.path) or file_reason(document.path, document.data[:8_000]):
+        if is_test_path(document.path) or document_reason(document):
             continue
         for function, siblings in kept_functions(document, counts):
             row = evaluation_row(function, siblings, document)

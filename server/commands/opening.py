@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from server.errors import NamewrightError
 from server.locations import wide_folders
 from server.predictors.base import NamePredictor
 from server.refactoring.source_text import to_utf8
+from server.settings import Settings, resolve
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _PROJECT_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", "tox.ini")
@@ -25,9 +27,9 @@ class InputError(NamewrightError):
 
 
 class PredictorOpener(Protocol):
-    """Opens a predictor by name; `endpoint` is the address of an engine, or empty."""
+    """Opens the predictor that settings name."""
 
-    def __call__(self, name: str, endpoint: str) -> NamePredictor: ...
+    def __call__(self, settings: Settings) -> NamePredictor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,38 @@ class Place:
     name: str | None = None
 
 
-def open_predictor(name: str, endpoint: str) -> NamePredictor:
-    """The predictor that users get under this name; raises NamewrightError when there is none."""
+def open_predictor(settings: Settings) -> NamePredictor:
+    """The predictor that users get by these settings; raises NamewrightError when there is none."""
     from server.predictors.choose import load_predictor
-    from server.settings import Settings
 
-    return load_predictor(name, Settings(predictor=name, endpoint=endpoint))
+    return load_predictor(settings.predictor, settings)
+
+
+def read_settings(predictor: str, endpoint: str, model: str, pairs: Sequence[str]) -> Settings:
+    """The settings that a command line gives; `pairs` are `KEY=VALUE`, named as in an editor.
+
+    An endpoint without a predictor means `openai`. Raises InputError for what is no setting.
+    """
+    values: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair}: write KEY=VALUE, for example openai.api=completions")
+        values[key] = _value(text)
+    complaints: list[str] = []
+    settings = resolve(values, warn=complaints.append)
+    if complaints:
+        raise InputError(f"--set: {complaints[0].partition('; ')[0]}")
+    if predictor == "auto":
+        predictor = "openai" if endpoint else settings.predictor
+    if endpoint and predictor != "openai":
+        raise InputError(f"--endpoint is of the predictor openai, not of {predictor}")
+    return replace(
+        settings,
+        predictor=predictor,
+        endpoint=endpoint or settings.endpoint,
+        model=model or settings.model,
+    )
 
 
 def read_source(path: Path) -> bytes:
@@ -114,6 +142,14 @@ def project_root(path: Path) -> Path:
     while (folder / "__init__.py").exists() and folder.parent != folder:
         folder = folder.parent
     return folder
+
+
+def _value(text: str) -> object:
+    """A value as JSON where it is one (`true`, `30`), else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _at_line(place: Place, line: int, functions: Sequence[Function], source: bytes) -> Function:

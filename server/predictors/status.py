@@ -51,6 +51,15 @@ class Reporting(Protocol):
         ...
 
 
+@runtime_checkable
+class Described(Protocol):
+    """A predictor with more to say of its set-up than its identity."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Labels and values for a person who checks the set-up; may ask an engine."""
+        ...
+
+
 class StatusBoard:
     """The state a client sees, made of what the predictor reports and of what the queue does.
 

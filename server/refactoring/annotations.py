@@ -189,6 +189,10 @@ class Annotations:
         content = _OPENING.sub(b"", at.text)
         for dotted in _DOTTED.findall(content):
             first, *rest = dotted.split(b".")
+            if (rest or [first])[-1] == b"Self":
+                owner = at.nearest("class_definition")
+                found |= set() if owner is None else {InstanceValue(ClassValue(owner))}
+                continue
             values = self._inference.name(at.file, first, at)
             for part in rest:
                 values = self._inference.attribute(values, part)

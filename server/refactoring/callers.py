@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from server.refactoring.index import SourceFile
 from server.refactoring.syntax import Mention
-from server.refactoring.values import FunctionValue, Place, parameter_name, place
+from server.refactoring.values import ClassValue, FunctionValue, Place, parameter_name, place
 
 if TYPE_CHECKING:
     from server.refactoring.inference import Inference
@@ -28,25 +28,28 @@ def passed_values(
         return
     position = names.index(parameter)
     bound = owner is not None and b"staticmethod" not in function.decorator_names()
-    word = function.name
-    if owner is not None and word == b"__init__":
-        word = owner.name.encode()
     mine = function.definition.path
-    holding = [file for file in inference.index.files_with(word) if file.is_python]
-    holding.sort(key=lambda file: file.path != mine and file.path.parent != mine.parent)
+    words = [function.name]
+    if owner is not None and function.name == b"__init__":
+        words = [owner.name.encode(), b"cls", b"__init__"]
     seen = 0
-    for file in holding[:files]:
-        for mention in file.table(word).mentions:
-            call = _call_of(file, mention)
-            if call is None:
-                continue
-            argument = _argument(call, position - (1 if bound else 0), parameter)
-            if argument is None or not _means(inference, file, mention, function):
-                continue
-            yield argument
-            seen += 1
-            if seen >= sites:
-                return
+    for word in words:
+        holding = [file for file in inference.index.files_with(word) if file.is_python]
+        if word != words[0]:  # `cls(…)`, `super().__init__(…)`: where the class is at home
+            holding = [file for file in holding if words[0] in file.words]
+        holding.sort(key=lambda file: file.path != mine and file.path.parent != mine.parent)
+        for file in holding[:files]:
+            for mention in file.table(word).mentions:
+                call = _call_of(file, mention)
+                if call is None:
+                    continue
+                argument = _argument(call, position - (1 if bound else 0), parameter)
+                if argument is None or not _means(inference, file, mention, function):
+                    continue
+                yield argument
+                seen += 1
+                if seen >= sites:
+                    return
 
 
 def parametrized(function: FunctionValue, parameter: bytes) -> Iterator[Place]:
@@ -121,4 +124,8 @@ def _means(
             return True
         if value == owner:
             return True
+        if isinstance(value, ClassValue) and owner is not None and owner != value:
+            made = inference.classes.member(value, function.name)
+            if function.name == b"__init__" and made is not None and made[0] == owner:
+                return True
     return False

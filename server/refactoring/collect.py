@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
+from server.refactoring.ducks import Partners, asked_for, protocol_partners
 from server.refactoring.evidence import Evidence, Typed, is_test
 from server.refactoring.family import (
     Family,
@@ -29,6 +30,7 @@ from server.refactoring.syntax import MODULE, Mention
 from server.refactoring.values import ClassValue, Place, place
 
 _MAX_ROUNDS = 4
+_TORN = 0.5  # where the family and something outside the project may both stand
 _RISK = 0.15  # that any use left alone would break
 _LITERALS = {"string", "list", "dictionary", "set", "tuple", "integer", "float"}
 
@@ -51,14 +53,17 @@ class Collector:
         """Judge every mention; the family grows where one use means several functions at once."""
         for _ in range(_MAX_ROUNDS):
             self._unknown.clear()
-            rivals, mirrors = self._judge_files()
-            if not self._grow(rivals, mirrors) and not self._grow(self._ducks(), []):
+            if not (
+                self._grow(*self._judge_files())
+                or self._grow(protocol_partners(self._inference, self._family), [])
+                or self._grow(self._ducks(), [])
+            ):
                 break
         self._judge_unknown()
         return self._ledger
 
-    def _judge_files(self) -> tuple[dict[ClassValue, Place], list[SourceFile]]:
-        rivals: dict[ClassValue, Place] = {}
+    def _judge_files(self) -> tuple[Partners, list[SourceFile]]:
+        rivals: Partners = {}
         mirrors: list[SourceFile] = []
         for file in self._files:
             if not file.is_python:
@@ -67,7 +72,7 @@ class Collector:
                 verdict = self.judge(file, mention, file, mention.start)
                 if verdict.kind == "mixed":
                     at = place(file, mention.chain)
-                    rivals.update((one, at) for one in verdict.rivals)
+                    rivals.update((one, (at, self._same_place(one))) for one in verdict.rivals)
                 if verdict.kind in {"ours", "mixed"} and self._is_mirrored(file, mention):
                     mirrors.append(file)
         return rivals, mirrors
@@ -103,6 +108,9 @@ class Collector:
             verdict = self._pattern_verdict(file, mention)
         else:
             verdict = name_verdict(inference, family, file, mention)
+        if verdict.outside:
+            what = f"{verdict.outside}.{family.name.decode()}, outside the project,"
+            self._ledger.decide(home, offset, _TORN, f"{what} is used in the same place")
         if verdict.kind in {"ours", "mixed"}:
             text = ""
             if verdict.keep_import:
@@ -149,11 +157,13 @@ class Collector:
         left = None if statement is None else statement.field("left")
         return left is not None and left.text == self._family.name
 
-    def _grow(self, rivals: dict[ClassValue, Place], mirrors: list[SourceFile]) -> bool:
+    def _same_place(self, rival: ClassValue) -> str:
+        return f"{rival.name}.{self._family.name.decode()} is used in the same place"
+
+    def _grow(self, rivals: Partners, mirrors: list[SourceFile]) -> bool:
         family, grown = self._family, False
-        for rival, at in rivals.items():
+        for rival, (at, reason) in rivals.items():
             if rival not in family.classes:
-                reason = f"{rival.name}.{family.name.decode()} is used in the same place"
                 added = extend_classes(self._inference, family, rival)
                 grown |= bool(added)
                 self._ledger.doubt = reason
@@ -176,17 +186,22 @@ class Collector:
         source = _counted(inside, sum(not is_test(one.path) for one in unknown))
         return Evidence(self._inference, self._family, rivals, everything, source)
 
-    def _ducks(self) -> dict[ClassValue, Place]:
+    def _ducks(self) -> Partners:
         """Return classes that share no base with the family but play the same part at some use."""
         if not self._unknown or not self._family.is_member or is_mangled(self._family.name):
             return {}
         evidence = self.evidence()
+        if not evidence.is_builtin:
+            asked = asked_for(self._inference, self._family)
+            if asked:
+                return asked
         alike = evidence.resembling()
         if not alike:
             return {}
         for file, mention, receiver, _, _ in self._unknown:
             if receiver is not None and evidence.is_shared(file, mention, receiver):
-                return dict.fromkeys(alike, place(file, mention.chain))
+                at = place(file, mention.chain)
+                return {one: (at, self._same_place(one)) for one in alike}
         return {}
 
     def _judge_unknown(self) -> None:

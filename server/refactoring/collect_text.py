@@ -10,6 +10,7 @@ from server.refactoring.family import Family, definers
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
 from server.refactoring.ledger import DOUBTFUL, Ledger
+from server.refactoring.listed import lookup_of
 from server.refactoring.prose import (
     Doctest,
     code_in,
@@ -22,7 +23,7 @@ from server.refactoring.prose import (
 from server.refactoring.references import name_verdict, receiver_of, receiver_verdict
 from server.refactoring.strings import content_span, path_values, string_mention
 from server.refactoring.syntax import MODULE, Mention, Scope, chain_at, word_places
-from server.refactoring.values import ClassValue, place
+from server.refactoring.values import ClassValue, Place, place
 
 _MENTIONED_AS_CODE = {".rst", ".md", ".txt"}
 _TEMPLATES = {".html", ".jinja", ".j2", ".mako", ".tmpl"}
@@ -91,8 +92,45 @@ class TextCollector:
                 self._ledger.find("confirm", reason, file, mention.start)
                 return
             whole = content_span(found.literal) == (mention.start, mention.end)
+            if whole and self._judge_listed(file, mention, found.literal):
+                return
             self._ledger.literals += whole
             self._ledger.leave("a string holds the old name", file, mention.start)
+
+    def _judge_listed(self, file: SourceFile, mention: Mention, literal: Place) -> bool:
+        """Judge a name in a list of names that a loop looks up; say whether it is the family's."""
+        lookup = lookup_of(literal)
+        if lookup is None or not self._family.is_member:
+            return False
+        if lookup.receiver in {b"self", b"cls"}:
+            around = literal.nearest("class_definition")
+            owner = None if around is None else ClassValue(around)
+            if owner is not None and not self._is_related(owner):
+                return False
+        elif not self._is_unique():
+            return False
+        if not lookup.is_plain or self._is_key(file, literal):
+            reason = "a list names it for a loop of getattr, and the same names serve other ends"
+            self._ledger.find("refuse", reason, file, mention.start)
+        elif lookup.receiver in {b"self", b"cls"}:
+            self._ledger.add(file, mention.start)
+        else:
+            reason = "a list names it for a loop of getattr"
+            self._ledger.decide(file, mention.start, _OFFERED, reason)
+        return True
+
+    def _is_related(self, owner: ClassValue) -> bool:
+        graph = self._inference.classes
+        lines = [graph.lineage(one).order for one in (owner, *graph.descendants(owner))]
+        return any(one in self._family.classes for line in lines for one in line)
+
+    def _is_key(self, file: SourceFile, literal: Place) -> bool:
+        """Whether the file has the name as a keyword, or as a string that is no list's, too."""
+        return any(
+            one.role == "keyword" or _is_key_string(file, one)
+            for one in file.table(self._family.name).mentions
+            if not literal.start <= one.start < literal.end
+        )
 
     def _examples(self, file: SourceFile, start: int, end: int) -> Doctest | None:
         key = (file.path, start)
@@ -213,6 +251,18 @@ class TextCollector:
     def _is_unique(self) -> bool:
         everyone = definers(self._inference, self._family.name)
         return all(one in self._family.classes for one in everyone)
+
+
+def _is_key_string(file: SourceFile, mention: Mention) -> bool:
+    before, after = file.data[mention.start - 1 : mention.start], file.data[mention.end :][:1]
+    if mention.role != "string" or before != after or before not in {b"'", b'"'}:
+        return False
+    literal = next(node for node in reversed(mention.chain) if node.type == "string")
+    above = mention.chain[mention.chain.index(literal) - 1]
+    if above.type == "argument_list":
+        callee = mention.chain[mention.chain.index(above) - 1].child_by_field_name("function")
+        return callee is not None and not (callee.text or b"").endswith(b"attr")
+    return above.type in {"subscript", "pair", "comparison_operator"}
 
 
 def _looks_like_code(data: bytes, start: int) -> bool:

@@ -20,11 +20,15 @@ from server.refactoring.values import ClassValue, FunctionValue, Place, paramete
 
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
+_ASKED = 0.75
+_ANYTHING_WEIGHT = 0.05
 _PACKAGE_FILES = 400
 _MANY_KNOWN = 5
 _IMPORTS: WeakKeyDictionary[SourceFile, frozenset[str]] = WeakKeyDictionary()
 _OPTIONAL = ("default_parameter", "splat_pattern")
-_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+([\w., ]+))", re.M)
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import[ \t]+((?:[\w., \t]|\\\r?\n)+))", re.M
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Evidence:
         else:
             theirs += 0.5 * self._module_rivals
             ours = 0.6
-        elsewhere = _BUILTIN_WEIGHT if self._builtin else 0.0
+        elsewhere = _BUILTIN_WEIGHT if self._builtin else _ANYTHING_WEIGHT
         if not family.is_member and receiver is not None and not self._may_be_module(receiver):
             ours, elsewhere = 0.1, elsewhere + 1.0
         elsewhere += _IMPORTED_WEIGHT * self._imported(file)
@@ -84,7 +88,24 @@ class Evidence:
             ours *= 4 if _sounds_like(receiver, family.classes) else 1
             theirs *= self._used_alike(used, self._rivals)
             theirs *= 4 if _sounds_like(receiver, self._rivals) else 1
-        return min(ours / (ours + theirs + elsewhere), 0.97)
+        # What surely has the attribute need not be asked whether it has.
+        most = _ASKED if receiver is not None and self._is_asked_first(receiver) else 0.97
+        return min(ours / (ours + theirs + elsewhere), most)
+
+    def _is_asked_first(self, receiver: Place) -> bool:
+        """Whether the same function asks by `hasattr` or `getattr` for the name there."""
+        scope = receiver.scopes()[-1]
+        for mention in receiver.file.table(self._family.name).mentions:
+            if mention.role != "string" or mention.scopes[-1] != scope:
+                continue
+            call = place(receiver.file, mention.chain).nearest("call", "block")
+            callee = None if call is None else call.field("function")
+            arguments = None if call is None else call.field("arguments")
+            first = None if arguments is None else next(arguments.children(), None)
+            if callee is not None and callee.text in {b"getattr", b"hasattr"} and first is not None:
+                if first.text == receiver.text:
+                    return True
+        return False
 
     def is_shared(self, file: SourceFile, mention: Mention, receiver: Place) -> bool:
         """Whether a use may mean the family as well as rivals, and nobody outside the project."""
@@ -95,6 +116,11 @@ class Evidence:
         known = typed.ours + typed.theirs
         least = 0.08 if known >= _MANY_KNOWN * max(typed.unknown, 1) else 0.02
         return not outside and least < probability < 0.95 and self._fits_call(file, mention) > 0.5
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether something of the builtins has the name too."""
+        return self._builtin
 
     def _typed_for(self, file: SourceFile) -> Typed:
         """What tests do, which call what is public, says nothing of the inner workings."""
@@ -109,13 +135,7 @@ class Evidence:
         shapes = {_shape(one) for one in self._functions()}
         found: list[ClassValue] = []
         for rival in list(self._rivals)[:100]:
-            bound = self._inference.classes.own(rival, self._family.name)
-            theirs = {
-                _shape(FunctionValue(place(one.file, one.mention.chain[:-1])))
-                if one.mention.role == "def"
-                else _PLAIN_ATTRIBUTE
-                for one in bound
-            }
+            theirs = shapes_of(self._inference, rival, self._family.name)
             if theirs & shapes and any(self._alike(one, rival) for one in mine):
                 found.append(rival)
         return found
@@ -272,7 +292,7 @@ def _imports(file: SourceFile) -> frozenset[str]:
     if known is None:
         found: set[str] = set()
         for origin, listed in _IMPORT.findall(file.data):
-            for one in (origin or listed).split(b","):
+            for one in (origin or listed.replace(b"\\", b" ")).split(b","):
                 words = one.split()
                 if words and not words[0].startswith(b"."):
                     found.add(words[0].decode("utf-8", "replace"))
@@ -287,8 +307,21 @@ def _shape(function: FunctionValue) -> tuple[int, bool]:
     """Return how many arguments a caller must pass, and whether it is read like a property."""
     decorators = function.decorator_names()
     bound = b"staticmethod" not in decorators
-    required = [one for one in function.parameters() if not one.kind.endswith(_OPTIONAL)]
+    required = [
+        one for one in function.parameters()
+        if not one.kind.endswith(_OPTIONAL) and not one.text.startswith(b"*")
+    ]  # fmt: skip
     return len(required) - bound, any(b"property" in one for one in decorators)
+
+
+def shapes_of(inference: Inference, owner: ClassValue, name: bytes) -> set[tuple[int, bool]]:
+    """Return in which ways a class lets `name` be used: (arguments that must be given, is read)."""
+    return {
+        _shape(FunctionValue(place(one.file, one.mention.chain[:-1])))
+        if one.mention.role == "def"
+        else _PLAIN_ATTRIBUTE
+        for one in inference.classes.own(owner, name)
+    }
 
 
 def _last_word(name: str) -> str:

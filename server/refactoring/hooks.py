@@ -13,7 +13,7 @@ from server.refactoring.values import FunctionValue, Place
 _PYTEST_HOOKS = re.compile(
     rb"pytest_\w+|(setup|teardown)_(module|function|class|method)|setup|teardown"
 )
-_OUTSIDE_DUCKS = {
+OUTSIDE_DUCKS = {
     "read", "readline", "readlines", "write", "writelines", "flush", "close", "seek", "tell",
     "fileno", "isatty", "readable", "writable", "seekable", "keys", "next", "send", "throw",
 }  # fmt: skip
@@ -41,7 +41,7 @@ def hooks(family: Family, function: FunctionValue, new_name: str, uses: int) -> 
         reason = f"nothing here uses {name}: its base {text}, which is not installed, may call it"
         yield Hook("confirm", reason, base)
     yield from _pytest(family, function, new_name)
-    if family.is_member and name in _OUTSIDE_DUCKS and not uses:
+    if family.is_member and name in OUTSIDE_DUCKS and not uses:
         yield Hook("confirm", f"code outside the project may call {name} on any such object", at)
 
 

@@ -130,6 +130,9 @@ class Inference:
             case "named_expression":
                 value = at.field("value")
                 return NOTHING if value is None else self.evaluate(value)
+            case "assignment":  # the rest of `a = b = value`
+                value = at.field("right")
+                return NOTHING if value is None else self.evaluate(value)
             case "binary_operator":
                 left = at.field("left")
                 return NOTHING if left is None else self.evaluate(left)
@@ -239,8 +242,15 @@ class Inference:
             members = self.lookup.members(file.context, name)
             found = self.bound(members) if members else self._unbound(file.context, name)
         else:
-            found = self.outside("builtins", name)
+            found = self._imported_part(file, name) or self.outside("builtins", name)
         return found or (self._presumed(file, name) if file.is_example else NOTHING)
+
+    def _imported_part(self, file: SourceFile, name: bytes) -> Values:
+        """Return the module that importing it made a name of its package: `from .part import x`."""
+        if file.path.stem != "__init__" or file.outside:
+            return NOTHING
+        inner = self.lookup.submodule(ModuleValue("", file), name.decode("utf-8", "replace"))
+        return NOTHING if inner is None else frozenset({inner})
 
     def _presumed(self, file: SourceFile, name: bytes) -> Values:
         """Return what an example means that did not bother to import: a package or its member."""

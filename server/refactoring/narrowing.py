@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from server.refactoring.inference import Inference
 
 _LEAVES = {"return_statement", "raise_statement", "continue_statement", "break_statement"}
+_TESTS = {b"isinstance", b"type"}
 _ENDS = {"function_definition", "class_definition", "lambda"}
 
 
@@ -21,7 +22,7 @@ class Narrowing:
 
     def at(self, name: bytes, at: Place) -> Values:
         """Return the instances that a test vouches for, of a name or a dotted path; or nothing."""
-        if b"isinstance" not in at.file.words or b"(" in name:
+        if not at.file.words & _TESTS or b"(" in name:
             return NOTHING
         chain = at.chain
         for depth in range(len(chain) - 2, -1, -1):
@@ -99,14 +100,28 @@ class Narrowing:
             return NOTHING
         return self._isinstance(test, name)
 
+    def _is_type(self, test: Place, name: bytes) -> Values:
+        """Read `type(name) is Class`, `type(name) == Class`, `type(name) in (…)`."""
+        pieces = list(test.children())
+        if len(pieces) != 2 or pieces[0].text.replace(b" ", b"") != b"type(" + name + b")":
+            return NOTHING
+        operators = {one.type for one in test.node.children if not one.is_named}
+        return self._classes(pieces[1]) if operators <= {"is", "==", "in"} else NOTHING
+
     def _isinstance(self, test: Place, name: bytes) -> Values:
+        if test.kind == "comparison_operator":
+            return self._is_type(test, name)
         function, arguments = test.field("function"), test.field("arguments")
         if test.kind != "call" or function is None or function.text != b"isinstance":
             return NOTHING
         pieces = list(arguments.children()) if arguments is not None else []
         if len(pieces) != 2 or pieces[0].text != name:
             return NOTHING
-        wanted = list(pieces[1].children()) if pieces[1].kind == "tuple" else [pieces[1]]
+        return self._classes(pieces[1])
+
+    def _classes(self, named: Place) -> Values:
+        listed = named.kind in {"tuple", "list", "set"}
+        wanted = list(named.children()) if listed else [named]
         return frozenset(
             InstanceValue(one)
             for piece in wanted

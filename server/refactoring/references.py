@@ -27,6 +27,8 @@ from server.refactoring.values import (
 
 Kind = Literal["ours", "other", "foreign", "unknown", "mixed"]
 _NAME_ROLES = {"def", "class", "store", "load", "parameter", "import", "global", "nonlocal"}
+# Outside classes that take any attribute and never stand in for an object of the project.
+_HOLDERS = {"local", "_local", "Namespace"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Verdict:
     kind: Kind
     rivals: tuple[ClassValue, ...] = ()
     keep_import: bool = False  # `from elsewhere import name`: becomes `name as new`
+    outside: str = ""  # who else, outside the project, has the name in the same place
 
 
 OURS = Verdict("ours")
@@ -91,6 +94,7 @@ def receiver_of(file: SourceFile, mention: Mention) -> Place | None:
 def receiver_verdict(inference: Inference, family: Family, values: Values) -> Verdict:
     """Judge `receiver.name` by what the receiver may stand for."""
     ours = unknown = other = foreign = False
+    outside = ""
     rivals: dict[ClassValue, None] = {}
     if any(not isinstance(value, FunctionValue) for value in values):
         # A wrapped function is known as both; what is read off it belongs to the wrapper.
@@ -101,12 +105,13 @@ def receiver_verdict(inference: Inference, family: Family, values: Values) -> Ve
                 ours = True
             case "other":
                 other = True
+                outside = outside or _outside_owner(inference, value, family.name)
             case "foreign":
                 foreign = True
             case _:
                 unknown = True
     if ours:
-        return Verdict("mixed", tuple(rivals)) if rivals or other else OURS
+        return Verdict("mixed", tuple(rivals), outside=outside) if rivals or other else OURS
     if rivals or other:
         return Verdict("other", tuple(rivals))
     if unknown or not values:
@@ -114,18 +119,41 @@ def receiver_verdict(inference: Inference, family: Family, values: Values) -> Ve
     return FOREIGN if foreign else OTHER
 
 
+def _outside_owner(inference: Inference, value: Value, name: bytes) -> str:
+    """Return what to call a value of the environment that has such an attribute, or nothing."""
+    if isinstance(value, ModuleValue):
+        if value.file is None or not value.file.outside:
+            return ""
+        return value.dotted if inference.lookup.members(value.file, name) else ""
+    if isinstance(value, ClassValue | InstanceValue):
+        owner = value if isinstance(value, ClassValue) else value.of
+        found = inference.classes.member(owner, name)
+        return found[0].name if found is not None and found[0].outside else ""
+    return ""
+
+
 def _judge(
     inference: Inference, family: Family, value: Value, rivals: dict[ClassValue, None]
 ) -> Kind:
     if isinstance(value, ModuleValue):
-        is_ours = value.file is not None and value.file.path in family.modules
-        return "ours" if is_ours else "other"
+        if value.file is not None and value.file.path in family.modules:
+            return "ours"
+        return "unknown" if _is_dynamic(inference, family, value) else "other"
     if isinstance(value, OutsideValue | FunctionValue) or not family.is_member:
         return "other"
     if isinstance(value, InstanceValue) and value.items and value.of.name == RAISED:
         return "other"  # pytest's or unittest's record of an expected error
     owner = value if isinstance(value, ClassValue) else value.of
     return _judge_class(inference, family, owner, isinstance(value, SuperValue), rivals)
+
+
+def _is_dynamic(inference: Inference, family: Family, module: ModuleValue) -> bool:
+    """Whether a module of the project has a name that nothing in its text gives it."""
+    if family.is_member or module.file is None or module.file.outside:
+        return False
+    if inference.module_member(module, family.name):
+        return False
+    return not inference.lookup.members(module.file, family.name)
 
 
 def _judge_class(
@@ -152,7 +180,7 @@ def _judge_class(
         return "ours"
     project = [one for one in defining if not one.outside]
     rivals.update(dict.fromkeys(project))
-    if defining:
+    if defining or (owner.outside and owner.name in _HOLDERS):
         return "other"
     return "foreign" if owner.outside and not lineage.unknown else "unknown"
 

@@ -12,6 +12,7 @@ from server.refactoring.alias import add_alias
 from server.refactoring.collect import Collector
 from server.refactoring.collect_text import TextCollector
 from server.refactoring.collisions import collisions
+from server.refactoring.ducks import outside_partners
 from server.refactoring.dynamic import computed_in_classes, computed_in_project
 from server.refactoring.edits import (
     Finding,
@@ -162,6 +163,9 @@ def _plan(
         reason = f"{other.name} hands on what it lacks: its own {function.name} stays"
         at = other.definition
         findings.append(Finding("confirm", reason, at.path, at.file.line_of(at.start)))
+    for given, what in outside_partners(inference, family):
+        reason = f"{what}, outside the project, stands for a protocol that names {function.name}"
+        findings.append(Finding("refuse", reason, given.path, given.file.line_of(given.start)))
     for one in collisions(inference, family, name.encode(), collected.mentions):
         findings.append(Finding("refuse", one.reason, one.path, one.line))
     if alias:

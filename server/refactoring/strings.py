@@ -33,6 +33,7 @@ class StringMention:
     verdict: Verdict
     receiver: Place | None = None
     reason: str = ""
+    callee: bytes = b""  # the function that is given the name
 
 
 def string_mention(
@@ -81,7 +82,8 @@ def _whole(inference: Inference, family: Family, literal: Place, is_fixture: boo
     if position == 1 and arguments and callee in _WITH_RECEIVER:
         receiver = arguments[0]
         verdict = receiver_verdict(inference, family, inference.evaluate(receiver))
-        return StringMention("name", literal, verdict, receiver, f"named for {callee.decode()}")
+        reason = f"named for {callee.decode()}"
+        return StringMention("name", literal, verdict, receiver, reason, callee)
     if position == 0 and callee in _WITHOUT_RECEIVER and family.is_member:
         return StringMention("name", literal, UNKNOWN, reason=f"named for {callee.decode()}")
     return StringMention("text", literal, UNKNOWN)

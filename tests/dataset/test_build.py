@@ -89,6 +89,29 @@ def test_bytes_do_not_depend_on_the_engine(clones: Path, tmp_path: Path) -> None
     assert contents(tmp_path / "processes") == contents(tmp_path / "datatrove")
 
 
+def test_bytes_do_not_depend_on_the_sweeps(
+    clones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork, two names for one question and too many tests, found in one sweep or in many."""
+    more = tmp_path / "clones"
+    tests = "\n".join(f"def test_{n}():\n    assert run({n}) == {n} * 7\n" for n in range(40))
+    renamed = "def doubled(first, second):\n    return first * second + shared_offset\n"
+    files = {"a.py": functions("rows", 60), "c.py": renamed, "test_a.py": tests}
+    sha = commit(make_repository(more / "bob/fork"), dict(files))
+    (more / "m.tsv").write_text(f"bob/fork\t{sha}\tMIT\n")
+    given = ["--manifest", str(more / "m.tsv")]
+    for name, sweep in (("one", 10_000), ("many", 7)):
+        monkeypatch.setattr("dataset.deduplicate.ROWS_OF_A_SWEEP", sweep)
+        both = [*given, "--layout", str(more / "{owner}/{name}"), "--layout", "{owner}/{name}"]
+        assert build(clones, tmp_path / name, "--workers", "1", *both) == 0
+    found = stats(tmp_path / "many")
+    assert found["families"] == [["ann/rows", "bob/fork"]]
+    assert found["counts"]["exact duplicate"] == 65
+    assert found["counts"]["surplus test"] == 34
+    assert "doubled" in {row["name"] for row in rows(tmp_path / "many")}
+    assert contents(tmp_path / "one") == contents(tmp_path / "many")
+
+
 def test_goes_on_after_kill_9(clones: Path, tmp_path: Path) -> None:
     build(clones, tmp_path / "whole", "--workers", "1")
     out = tmp_path / "killed"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from dataset.filters import ASCII_NAMES, file_reason, function_reason, is_test, is_test_path
+from dataset.extract import Choice
+from dataset.filters import (
+    ASCII_NAMES,
+    ENGLISH_NAMES,
+    file_reason,
+    function_reason,
+    is_test,
+    is_test_path,
+)
 from dataset.functions import find_functions
 
 FUNCTIONS = [
@@ -39,6 +47,31 @@ def test_ascii_names_are_an_optional_filter() -> None:
     (function,) = find_functions("def größe_lesen(pfad):\n    return len(pfad.read())\n".encode())
     assert function_reason(function) is None
     assert ASCII_NAMES.rejects(function)
+
+
+def test_optional_filters_are_chosen_by_name() -> None:
+    assert Choice().optional == ()
+    assert Choice(ascii_names=True).optional == (ASCII_NAMES,)
+    assert Choice(english_names=True).optional == (ENGLISH_NAMES,)
+
+
+@pytest.mark.parametrize(
+    ("english", "name"),
+    [
+        (True, "load_user_names"),
+        (True, "searchLibrary"),
+        (True, "sum_2d"),
+        (False, "calcularPromedio"),
+        (False, "lade_benutzer"),
+        (False, "get_yonghu"),
+        (False, "größe_lesen"),
+    ],
+)
+def test_english_names_are_an_optional_filter(english: bool, name: str) -> None:
+    source = f"def {name}(path):\n    return len(path.read())\n"
+    (function,) = find_functions(source.encode())
+    assert function_reason(function) is None
+    assert ENGLISH_NAMES.rejects(function) is not english
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from dataset.__main__ import main
-from dataset.statistics import quantiles, sub_tokens
+from dataset.names import sub_tokens
+from dataset.statistics import quantiles
 from tests.dataset.git_repository import functions
 
 

@@ -65,6 +65,10 @@ def test_shipped_recipes_are_sound(path: Path) -> None:
             {"keep_products": True, "activation_checkpointing": True},
             "keep_products decides what is recomputed; set activation_checkpointing: false",
         ),
+        (
+            {"fused_layers": True, "keep_products": True, "activation_checkpointing": False},
+            "fused_layers keeps products of its own; set keep_products: false",
+        ),
         ({"use_cpu": None}, "no CUDA GPU here"),
         ({"model_name_or_path": "/nowhere/base"}, "model_name_or_path: no configuration of"),
     ],
@@ -189,13 +193,19 @@ def test_rows_too_short_for_the_prompt(workshop: Workshop, train: Train, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        ({"activation_checkpointing": False}, "activation_checkpointing: true"),
+        ({}, "activation_checkpointing: true"),
         (
-            {"activation_checkpointing": False, "keep_products": True},
+            {"fused_layers": False, "keep_products": True},
             "keep_products: false and activation_checkpointing: true",
         ),
-        ({}, "per_device_train_batch_size: 4 and gradient_accumulation_steps: 8"),
-        ({"per_device_train_batch_size": 1}, "optim: paged_adamw_8bit"),
+        (
+            {"activation_checkpointing": True},
+            "per_device_train_batch_size: 2 and gradient_accumulation_steps: 16",
+        ),
+        (
+            {"activation_checkpointing": True, "per_device_train_batch_size": 1},
+            "optim: paged_adamw_8bit",
+        ),
     ],
 )
 def test_running_out_of_memory_names_the_setting_to_change(

@@ -26,5 +26,7 @@ def test_what_is_recomputed_does_not_change_the_losses(
     assert [one["name"] for one in measured] == list(TINY)
     for one in measured:
         assert one["tokens_per_second"] > 0
+        if "not separated" in one["name"]:
+            continue  # its rows begin and end elsewhere
         assert one["losses"] == pytest.approx(measured[0]["losses"], rel=2e-2), one["name"]
     assert "| plain | " in capsys.readouterr().out

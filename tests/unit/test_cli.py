@@ -13,6 +13,8 @@ from server import __version__
 from server.cli import main
 from server.predictors.base import NamePredictor
 from server.predictors.embedded import load_embedded
+from server.settings import Settings
+from tests.fake_engine import fake_engine, one_at_a_time, status
 
 ROOT = Path(__file__).parents[2]
 SOURCE = """\
@@ -171,6 +173,49 @@ def test_check_says_what_runs_here(tmp_path: Path) -> None:
         assert expected in done.stdout
 
 
+def test_an_endpoint_on_the_command_line_is_asked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake_engine() as engine:
+        place = [str(project / "store.py"), "--line", "4", "--json"]
+        assert main(["suggest", *place, "--endpoint", engine.url, "--model", "base"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert answer["predictor"] == "openai"
+        assert answer["suggestions"][0] == {"name": "parse_headers", "probability": 0.6}
+        assert {call.body["model"] for call in engine.asked} == {"base"}
+
+
+def test_check_says_which_engine_answers_and_what_it_gets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with fake_engine(one_at_a_time(["load_json", "read_json"])) as engine:
+        assert main(["check", "--endpoint", engine.url, "--set", "openai.api=completions"]) == 0
+        told = capsys.readouterr().out
+        for expected in (
+            "openai",
+            "ready",
+            engine.url,
+            "names",
+            "completions",
+            "round trip",
+            "nothing leaves this machine",
+            "load_json",
+        ):
+            assert expected in told
+
+
+def test_check_says_what_an_engine_that_fails_is_asked_and_why_it_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with fake_engine(status(401, {"error": "no"})) as engine:
+        assert main(["check", "--endpoint", engine.url]) == 2
+        told = capsys.readouterr()
+        assert "failed" in told.out
+        assert engine.url in told.out
+        assert told.err.count("\n") == 1
+        assert "wants a key (401)" in told.err
+
+
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"namewright {__version__}\n"
     done = run("--help")
@@ -238,6 +283,13 @@ def test_a_bad_file_is_one_clear_line_and_status_2(
         (["audit", "{store}", "--format", "xml"], "invalid choice: 'xml'"),
         (["audit", "{store}", "--fail-on", "-1"], "--fail-on"),
         (["check", "--predictor", "damaged"], "weights are damaged; reinstall"),
+        (["check", "--set", "threads"], "write KEY=VALUE"),
+        (["check", "--set", "threads=many"], "namewright.threads must be of type integer"),
+        (["check", "--set", "thread=1"], "unknown setting namewright.thread"),
+        (
+            ["check", "--predictor", "embedded", "--endpoint", "http://localhost"],
+            "of the predictor",
+        ),
         (["dance"], "invalid choice: 'dance'"),
         (["--frobnicate"], "unrecognized arguments"),
         (["--tcp", "--port", "99999"], "not a port"),
@@ -318,7 +370,7 @@ def test_damaged_or_foreign_weights_are_one_clear_line_and_status_2(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
 
-    def open_those(name: str, endpoint: str) -> NamePredictor:
+    def open_those(settings: Settings) -> NamePredictor:
         return load_embedded(tmp_path)
 
     assert main(["check"], open_those) == 2

@@ -62,6 +62,32 @@ CERTAIN: dict[str, Project] = {
         "b.py": "import importlib\n\na = importlib.import_module('p.a')\na.«old»()\n"
         "importlib.reload(a).«old»()\n",
     },
+    "a test of the type itself": {
+        "a.py": TWO,
+        "b.py": IMPORTED + "\ndef f(x):\n    if type(x) is A:\n        return x.«old»()\n"
+        "    if type(x) in (B,):\n        return x.old()\n",
+    },
+    "what an alternative constructor passes on": {
+        "a.py": TWO + "class Holder:\n    def __init__(self, one):\n        self.one = one\n\n"
+        "    @classmethod\n    def make(cls):\n        return cls(A())\n\n"
+        "    def go(self):\n        return self.one.«old»()\n",
+    },
+    "what a subclass passes on": {
+        "a.py": TWO + "class Holder:\n    def __init__(self, one):\n        self.one = one\n\n"
+        "    def go(self):\n        return self.one.«old»()\n\n\n"
+        "class Mine(Holder):\n    def __init__(self):\n        super().__init__(A())\n",
+    },
+    "a module that importing it makes a part of its package": {
+        "p/a.py": "def «old»(): ...\n",
+        "p/__init__.py": "from .a import other\n\na.«old»()\n",
+    },
+    "names in a list that a loop looks up": {
+        "a.py": TWO.replace(
+            "    def «old»(self): ...\n",
+            "    def «old»(self): ...\n\n    PARTS = ('«old»', 'other')\n\n    def go(self):\n"
+            "        return [getattr(self, name) for name in self.PARTS]\n",
+        )
+    },
     "an example that imports nothing": {
         "p/a.py": 'def «old»():\n    """Say.\n\n    >>> p.«old»()\n    >>> other.old()\n    """\n',
         "p/__init__.py": "from .a import «old»\n",
@@ -133,3 +159,89 @@ def test_a_protocol_asked_for_by_name_is_doubtful(tmp_path: Path) -> None:
         "def f(thing):\n    if hasattr(thing, 'old'):\n        return thing\n"
     }
     assert plan_project(tmp_path, project).doubtful
+
+
+ROLES = "class A:\n    def «old»(self, x): ...\n\n\nclass B:\n    def «old»(self, x): ...\n\n\n"
+
+ALIKE: dict[str, tuple[Project, str]] = {
+    "code asks any object whether it has the name": (
+        {
+            "a.py": ROLES + "class C:\n    def old(self): ...\n\n\ndef f(thing):\n"
+            "    return thing.«old»(1) if hasattr(thing, '«old»') else thing\n"
+        },
+        "code asks any object for old, B too",
+    ),
+    "a protocol and who fulfils it": (
+        {
+            "a.py": ROLES + "class C:\n    def old(self, x, y): ...\n",
+            "b.py": "from typing import Protocol\n\n\nclass P(Protocol):\n"
+            "    def «old»(self, x) -> int: ...\n\n\ndef f(p: P):\n    return p.«old»(1)\n",
+        },
+        "P.old stands in the same protocol, P",
+    ),
+}
+
+
+@pytest.mark.parametrize(("project", "reason"), ALIKE.values(), ids=ALIKE.keys())
+def test_classes_that_play_one_part_are_joined_after_asking(
+    tmp_path: Path, project: Project, reason: str
+) -> None:
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+    assert not plan.refused
+    assert reason in {one.reason for one in plan.findings if one.severity == "confirm"}
+
+
+def test_what_is_asked_for_together_must_be_had_together(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def other(self): ...\n    def «old»(self, x): ...\n\n\n"
+        "class B:\n    def old(self, x): ...\n\n\ndef f(thing):\n"
+        "    if hasattr(thing, '«old»') and hasattr(thing, 'other'):\n"
+        "        return thing.«old»(1)\n"
+    }
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+
+
+def test_something_outside_that_fulfils_the_protocol_forbids_the_rename(tmp_path: Path) -> None:
+    project = {
+        "a.py": "import json\nfrom typing import Any, Protocol\n\n\nclass P(Protocol):\n"
+        "    def «dumps»(self, value: Any) -> str: ...\n\n\ndef f(p: P = json):\n"
+        "    return p.dumps(1)\n"
+    }
+    plan = plan_project(tmp_path, project)
+    (refusal,) = [one.reason for one in plan.findings if one.severity == "refuse"]
+    assert refusal == "json, outside the project, stands for a protocol that names dumps"
+
+
+def test_something_outside_in_the_same_place_is_asked_about(tmp_path: Path) -> None:
+    project = {
+        "a.py": "import io\n\n\nclass A:\n    def «getvalue»(self): ...\n\n\n"
+        "for one in [A(), io.StringIO()]:\n    one.«getvalue»()\n"
+    }
+    plan = plan_project(tmp_path, project)
+    assert [one.reason for one in plan.findings if one.severity == "confirm"] == [
+        "StringIO.getvalue, outside the project, is used in the same place"
+    ]
+
+
+def test_a_module_that_fills_itself_may_hold_the_function(tmp_path: Path) -> None:
+    project = {
+        "p/a.py": "def «old»(): ...\n",
+        "p/__init__.py": "",
+        "q.py": "import p.a\nglobals().update(vars(p.a))\n",
+        "test_q.py": "import q\n\n\ndef test_it():\n    q.«old»()\n",
+    }
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, "old")
+
+
+def test_a_listed_name_that_is_a_key_too_forbids_the_rename(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def «old»(self): ...\n\n    PARTS = ('old',)\n\n"
+        "    def go(self, options):\n        for name in self.PARTS:\n"
+        "            options[name] = getattr(self, name)\n        return options['old']\n"
+    }
+    plan = plan_project(tmp_path, project)
+    refusals = [one.reason for one in plan.findings if one.severity == "refuse"]
+    assert any("the same names serve other ends" in one for one in refusals)

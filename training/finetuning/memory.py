@@ -107,11 +107,16 @@ def estimate(recipe: Recipe, config: Any) -> Need:
         weights=weights,
         adapter=float(trained * trained_width * copies) if settings is not None else 0.0,
         gradients=float(trained * trained_width),
-        optimizer=float(trained * _state_width(str(arguments.optim), trained_width)),
+        optimizer=float(trained * _state_width(_optimizer(arguments), trained_width)),
         activations=_activations(recipe, config, copies, settings.r if settings is not None else 0),
         parameters=count,
         trained=trained,
     )
+
+
+def _optimizer(arguments: Any) -> str:
+    """Its name as recipes write it; the enumeration's own text is another."""
+    return str(getattr(arguments.optim, "value", arguments.optim))
 
 
 def _state_width(optimizer: str, trained_width: int) -> int:
@@ -136,6 +141,18 @@ def _activations(recipe: Recipe, config: Any, copies: int, rank: int) -> float:
     layers = config.num_hidden_layers
     checkpointed = arguments.activation_checkpointing
     kept = layers * hidden + layer if checkpointed else layers * layer
+    if recipe.data.fused_layers:
+        # The layer's input and middle, queries, keys, values, attention, gate and up, and the
+        # images of six products' inputs and one of the inner width.
+        heads = config.num_attention_heads
+        head = getattr(config, "head_dim", None) or hidden // heads
+        pairs = getattr(config, "num_key_value_heads", None) or heads
+        layer = 2 * hidden + 2 * (heads + pairs) * head + 2 * inner + 7 * rank
+        # Restored weights, and what the backward pass of one layer holds beside.
+        passing = 3 * inner + 6 * hidden
+        every = (arguments.activation_checkpointing_kwargs or {}).get("every_n_layers", 1)
+        again = layers // every if checkpointed else 0
+        kept = (layers - again) * layer + again * hidden + (layer if again else 0) + passing
     if recipe.data.keep_products:
         # Each product's output, and an adapter's low-rank image.
         products = 5 * hidden + 2 * inner + 7 * rank
@@ -158,6 +175,20 @@ def limit_memory(limit: int | None) -> str:
         )
     torch.cuda.set_per_process_memory_fraction(limit / total)
     return f"GPU memory held to {limit / 1e9:.1f} of {total / 1e9:.1f} GB"
+
+
+def used() -> str:
+    """One line: the most that tensors took, and what the card has in use in all."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no GPU memory was used"
+    free, total = torch.cuda.mem_get_info()
+    peak, held = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    return (
+        f"GPU memory: tensors {peak / 1e9:.1f} GB at most, {held / 1e9:.1f} GB held for them,"
+        f" {(total - free) / 1e9:.1f} GB of the card in use"
+    )
 
 
 @contextmanager
@@ -192,6 +223,6 @@ def remedy(recipe: Recipe) -> str:
         )
     if model.use_peft and not model.load_in_4bit:
         return "set load_in_4bit: true (QLoRA)"
-    if "8bit" not in str(arguments.optim):
+    if "8bit" not in _optimizer(arguments):
         return "set optim: paged_adamw_8bit"
     return f"set max_length below {arguments.max_length}, or use a smaller base"

@@ -69,6 +69,9 @@ def load_model(recipe: Recipe) -> Any:
     from transformers import AutoModelForCausalLM
     from trl import get_quantization_config
 
+    from training.finetuning import packed_attention
+
+    packed_attention.register()
     model, arguments = recipe.model, recipe.arguments
     place = "cpu" if arguments.use_cpu else {"": arguments.local_process_index}
     try:

@@ -58,6 +58,9 @@ class DataRecipe:
     keep_products: bool = field(
         default=False, metadata={"help": "recompute only what is cheap; needs no checkpointing"}
     )
+    fused_layers: bool = field(
+        default=False, metadata={"help": "layers as a few large functions; keeps what is dear"}
+    )
     adapter: str = field(default="", metadata={"help": "a trained adapter to go on from"})
 
 
@@ -183,6 +186,13 @@ def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> No
         raise TrainingError(
             f"{path}: keep_products decides what is recomputed; set activation_checkpointing: false"
         )
+    if values.get("fused_layers"):
+        if values.get("keep_products"):
+            raise TrainingError(
+                f"{path}: fused_layers keeps products of its own; set keep_products: false"
+            )
+        if values.get("fsdp"):
+            raise TrainingError(f"{path}: fused_layers does not work with fsdp; set it: false")
     if values.get("save_total_limit") == 1:
         raise TrainingError(f"{path}: save_total_limit: expected 2 or more, got 1")
     if values.get("use_liger_kernel") and importlib.util.find_spec("liger_kernel") is None:

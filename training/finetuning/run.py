@@ -78,6 +78,7 @@ def fine_tune(
             _say(recipe, f"stopped at step {step} and saved; go on with --resume")
             return STOPPED + signals.received
         _save(recipe, trainer, renderer, folder / "adapter")
+    _say(recipe, memory.used())
     _say(recipe, f"the adapter is in {folder / 'adapter'}")
     return 0
 
@@ -134,6 +135,10 @@ def make_trainer(
                     "tensorboard" in arguments.report_to),
         ],
     )  # fmt: skip
+    if recipe.data.fused_layers:
+        from training.finetuning.fused import fuse
+
+        fuse(trainer.model)
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     return trainer

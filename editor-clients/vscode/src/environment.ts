@@ -2,8 +2,8 @@
 // extension's own environment, made on the first run from the wheel in the extension.
 import { existsSync } from "node:fs";
 import type { ExtensionContext } from "vscode";
-import { openPage, openSettings, restart, SetupError, showLog } from "./notices";
-import { privateEnvironment } from "./privateEnvironment";
+import { openPage, openSettings, reloadWindow, restart, SetupError, showLog } from "./notices";
+import { bundledWheels, privateEnvironment } from "./privateEnvironment";
 import { isNewEnough, OLDEST, type Python, probe, pythonsHere } from "./python";
 import { chosenInterpreter } from "./settings";
 
@@ -19,6 +19,13 @@ const DOWNLOADS = openPage("Get Python", "https://www.python.org/downloads/");
 
 /** How to start the server. Raises SetupError with the one thing to do when it cannot be. */
 export async function findServer(context: ExtensionContext): Promise<ServerCommand> {
+  // The folder of a version goes away when a newer one is installed beside a running window.
+  if (!existsSync(bundledWheels(context.extensionPath))) {
+    throw new SetupError("the extension was updated; reload the window to use the new version", [
+      reloadWindow,
+      showLog,
+    ]);
+  }
   const chosen = chosenInterpreter();
   const python = chosen ? await theChosen(context, chosen) : undefined;
   if (python?.namewright) {

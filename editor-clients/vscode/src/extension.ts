@@ -25,6 +25,7 @@ export function activate(context: ExtensionContext): void {
     one,
     lightBulb,
     registerCommand("namewright.suggest", (place) => suggest(one, place)),
+    registerCommand("namewright.suggestWithDiffs", (place) => suggest(one, place, true)),
     registerCommand("namewright.renameTo", (place) => renameTo(one, place)),
     registerCommand(RENAME_BY_CLIENT, renameByClient),
     registerCommand("namewright.restart", () => one.restart()),

@@ -25,6 +25,11 @@ export const restart: Remedy = {
   run: () => commands.executeCommand("namewright.restart"),
 };
 
+export const reloadWindow: Remedy = {
+  title: "Reload Window",
+  run: () => commands.executeCommand("workbench.action.reloadWindow"),
+};
+
 /** Opens the settings at one of ours. */
 export function openSettings(key: string): Remedy {
   return {

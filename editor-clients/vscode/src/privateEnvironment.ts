@@ -5,7 +5,6 @@ import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/p
 import { join } from "node:path";
 import {
   type CancellationToken,
-  commands,
   type ExtensionContext,
   type Progress,
   ProgressLocation,
@@ -49,19 +48,16 @@ export async function privateEnvironment(context: ExtensionContext, base: Python
   return pythonOf(folder);
 }
 
+/** The folder of the extension that holds the server's wheel. */
+export function bundledWheels(extensionPath: string): string {
+  return join(extensionPath, "wheel");
+}
+
 async function bundledWheel(extensionPath: string): Promise<string> {
-  const folder = join(extensionPath, "wheel");
-  const names = await readdir(folder).catch(() => []);
-  const wheel = names.find((name) => name.endsWith(".whl"));
+  const folder = bundledWheels(extensionPath);
+  const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
   if (wheel === undefined) {
-    // The folder of a version goes away when a newer one is installed beside a running window.
-    throw new SetupError("the extension was updated; reload the window to use the new version", [
-      {
-        title: "Reload Window",
-        run: () => commands.executeCommand("workbench.action.reloadWindow"),
-      },
-      showLog,
-    ]);
+    throw new SetupError("the extension holds no server; install it again", [showLog]);
   }
   return join(folder, wheel);
 }

@@ -70,6 +70,17 @@ function T.text(path)
   return vim.api.nvim_buf_get_lines(vim.fn.bufadd(path), 0, -1, false)
 end
 
+--- What the client tells the server from now on: the names of the messages.
+function T.sent_to_server()
+  local told, rpc = {}, T.clients()[1].rpc
+  local notify = rpc.notify
+  rpc.notify = function(method, ...)
+    table.insert(told, method)
+    return notify(method, ...)
+  end
+  return told
+end
+
 --- The server's processes that this editor started.
 function T.kill_servers()
   for _, pid in ipairs(vim.api.nvim_get_proc_children(vim.fn.getpid())) do

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "editor-clients" / "neovim"
 PROJECT = ROOT / "tests" / "editors" / "vscode" / "project"
 SET_UP = "require('namewright').setup({ python = T.python })\n"
+_TABLE_SERVER = ROOT / "tests" / "protocol" / "serve_with_table.py"
 _HARNESS = Path(__file__).with_name("harness.lua")
 _SECONDS = 240
 
@@ -67,6 +68,12 @@ class Neovim:
             "ANSWER": str(answer),
             "NAMEWRIGHT_PYTHON": sys.executable,
         }
+
+
+def slow_server(seconds: float) -> str:
+    """The set-up with the real server around a model that takes its time."""
+    command = f"{{ T.python, '{_TABLE_SERVER}', '--slow', '{seconds}' }}"
+    return f"vim.env.PYTHONPATH = '{ROOT}'\nrequire('namewright').setup({{ cmd = {command} }})\n"
 
 
 def on_the_path() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.editors.neovim.neovim import Neovim
+from tests.editors.neovim.neovim import Neovim, slow_server
 
 
 def test_completion_and_a_word_that_is_none(neovim: Neovim) -> None:
@@ -23,9 +23,9 @@ def test_completion_and_a_word_that_is_none(neovim: Neovim) -> None:
         answer.notices = T.notices
         return answer
     """)
-    usage = "Namewright: :Namewright audit|check|restart|suggest; see :help :Namewright"
+    usage = "Namewright: :Namewright audit|cancel|check|restart|suggest; see :help :Namewright"
     assert shown == {
-        "all": ["audit", "check", "restart", "suggest"],
+        "all": ["audit", "cancel", "check", "restart", "suggest"],
         "some": ["suggest"],
         "paths": ["shop/"],
         "nothing": [],
@@ -102,6 +102,32 @@ def test_check_tells_in_one_line(neovim: Neovim) -> None:
     """)
     (line,) = shown["notices"]
     assert re.fullmatch(r"Namewright: embedded is ready, last answer in \d+ ms", line)
+
+
+def test_an_audit_can_be_cancelled(neovim: Neovim) -> None:
+    shown = neovim.run(
+        """
+        T.open('shop/main.py')
+        T.wait_for_server()
+        local told = T.sent_to_server()
+        vim.cmd('Namewright audit')
+        vim.wait(500)
+        vim.cmd('Namewright cancel')
+        vim.cmd('Namewright cancel')
+        -- It answers the next question: the audit does not go on.
+        vim.cmd('Namewright check')
+        T.wait_for_notice('table is')
+        return { told = told, notices = T.notices, list = vim.fn.getqflist() }
+        """,
+        set_up=slow_server(5),
+    )
+    assert shown["told"].count("$/cancelRequest") == 1
+    assert shown["notices"][:3] == [
+        "Namewright: auditing names…",
+        "Namewright: cancelled",
+        "Namewright: nothing waits for an answer",
+    ]
+    assert shown["list"] in ([], {})
 
 
 def test_a_server_that_was_killed_is_started_again(neovim: Neovim) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.editors.neovim.neovim import Neovim, name_in, uses
+from tests.editors.neovim.neovim import Neovim, name_in, slow_server, uses
 
 BEFORE = {"orders.py": 1, "report.py": 2, "main.py": 1}
 SECOND_NAME = """
@@ -207,6 +207,35 @@ def test_another_question_takes_the_place_of_the_one_that_waits(neovim: Neovim) 
     """)
     assert [one["prompt"] for one in shown["lists"]] == ["Rename calc to:", "Rename do_it to:"]
     assert shown["notices"] == []
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    ["vim.cmd('normal! ix')", "vim.cmd('edit shop/main.py')", "vim.cmd('Namewright cancel')"],
+    ids=["types", "leaves", "cancels"],
+)
+def test_who_goes_on_while_waiting_is_not_disturbed(neovim: Neovim, goes_on: str) -> None:
+    shown = neovim.run(
+        f"""
+        T.choose(0)
+        T.open('shop/orders.py', 16, 5)
+        T.wait_for_server()
+        local told = T.sent_to_server()
+        vim.cmd('Namewright suggest')
+        vim.wait(1000)
+        {goes_on}
+        vim.wait(3000)
+        local lists = #T.lists
+        vim.cmd('silent! undo')
+        T.open('shop/orders.py', 31, 5)
+        return {{ told = told, lists = lists, next = T.suggest(), notices = T.notices }}
+        """,
+        set_up=slow_server(2),
+    )
+    assert shown["told"].count("$/cancelRequest") == 1
+    assert shown["lists"] == 0
+    assert [name_in(title) for title in shown["next"]["titles"]] == ["total_price", "sum_prices"]
+    assert shown["notices"] == (["Namewright: cancelled"] if "cancel" in goes_on else [])
 
 
 def test_a_place_without_a_function_says_so(neovim: Neovim) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,10 +48,20 @@ SETTINGS: dict[str, object] = {
 class CodeServer:
     """One running code-server with the extension in it; `home` holds all it writes."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(
+        self, home: Path, *, beside: CodeServer | None = None, restricts: bool = False
+    ) -> None:
+        """
+        `beside` lends its extensions and the environment that they made; `restricts` asks for
+        trust in folders, as VS Code does.
+        """
         self.home = home
         self._data = home / "data"
-        self._extensions = home / "extensions"
+        self.extensions = beside.extensions if beside else home / "extensions"
+        self._restricts = restricts
+        if beside:
+            self.storage.parent.mkdir(parents=True)
+            self.storage.symlink_to(beside.storage)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
         self.write_settings()
@@ -81,10 +92,9 @@ class CodeServer:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        flags = (
-            "--auth none --disable-telemetry --disable-update-check --disable-workspace-trust"
-            " --disable-getting-started-override"
-        )
+        flags = "--auth none --disable-telemetry --disable-update-check"
+        flags += " --disable-getting-started-override"
+        flags += "" if self._restricts else " --disable-workspace-trust"
         with (self.home / "code-server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [*self._command, *flags.split(), "--bind-addr", f"127.0.0.1:{port}"],
@@ -112,9 +122,18 @@ class CodeServer:
                         found.append(int(folder.name))
         return found
 
+    def environments(self) -> list[Path]:
+        """The Python environments that the extension made, the last used one last."""
+        marks = self.storage.glob("environments/*/ready.json")
+        return [path.parent for path in sorted(marks, key=lambda path: path.stat().st_mtime)]
+
+    def packages(self) -> list[Path]:
+        """The folders of the extension's installed versions."""
+        return sorted(self.extensions.glob("namewright.namewright-*"))
+
     @property
     def _command(self) -> list[str]:
-        places = ["--user-data-dir", str(self._data), "--extensions-dir", str(self._extensions)]
+        places = ["--user-data-dir", str(self._data), "--extensions-dir", str(self.extensions)]
         return ["node", str(_ENTRY), *places]
 
     @property
@@ -149,6 +168,23 @@ def packaged_extension() -> Path:
         )
         assert done.returncode == 0, done.stdout + done.stderr
     return package
+
+
+def newer_extension(package: Path, version: str, folder: Path) -> Path:
+    """The same extension as another version, as a .vsix."""
+    newer = folder / f"namewright-{version}.vsix"
+    with zipfile.ZipFile(package) as old, zipfile.ZipFile(newer, "w") as new:
+        before = json.loads(old.read("extension/package.json"))["version"]
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "extension/package.json":
+                content = json.dumps({**json.loads(content), "version": version}).encode()
+            elif name == "extension.vsixmanifest":
+                content = content.replace(
+                    f'Version="{before}"'.encode(), f'Version="{version}"'.encode(), 1
+                )
+            new.writestr(name, content)
+    return newer
 
 
 def packaged_renamer(folder: Path) -> Path:

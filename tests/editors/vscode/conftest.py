@@ -36,6 +36,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def another_browser() -> Iterator[Browser]:
+    """For a second window; left before it is closed, as VS Code keeps a lost window's server."""
+    one = Browser()
+    yield one
+    one.goto("about:blank")
+    one.close()
+
+
+@pytest.fixture
 def workbench(
     code_server: CodeServer,
     browser: Browser,
@@ -49,4 +58,16 @@ def workbench(
     window = Workbench(browser, code_server, folder)
     window.open_window()
     yield window
+    keep_sight(window, request)
+
+
+@pytest.fixture
+def second_window(workbench: Workbench, another_browser: Browser) -> Workbench:
+    """Another window on the folder of the first; both open at the same time."""
+    window = Workbench(another_browser, workbench.server, workbench.folder)
+    window.open_window()
+    return window
+
+
+def keep_sight(window: Workbench, request: pytest.FixtureRequest) -> None:
     window.browser.screenshot(SCREENSHOTS / f"{request.node.name}.png")

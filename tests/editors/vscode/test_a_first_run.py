@@ -6,13 +6,26 @@ from tests.editors.vscode.browser import until
 from tests.editors.vscode.workbench import NOTICE_BUTTON, Workbench
 
 
-def test_a_first_run_sets_itself_up_and_offers_names(workbench: Workbench) -> None:
-    workbench.open_file("orders.py", 16, 5)
-    until(workbench.server.server_pids, "the server to run", seconds=240)
-    assert (workbench.server.storage / "environments").is_dir()
-    names = workbench.menu()
-    assert all(name.startswith("Rename to `") and name.endswith("%)") for name in names)
+def test_a_first_run_in_two_windows_sets_up_once_and_offers_names(
+    workbench: Workbench, second_window: Workbench
+) -> None:
+    assert workbench.server.environments() == []
+    # Both begin at once; one of them makes the environment, the other waits for it.
+    for window in (workbench, second_window):
+        window.show_file("orders.py")
+    until(lambda: len(workbench.server.server_pids()) == 2, "a server in each", seconds=300)
+    assert len(workbench.server.environments()) == 1
+    for window in (workbench, second_window):
+        window.open_file("orders.py", 16, 5)
+        names = window.menu()
+        assert all(name.startswith("Rename to `") and name.endswith("%)") for name in names)
+        assert window.notices() == []
     workbench.picture("menu")
+    # What one of them renames, the other one has too.
+    workbench.browser.press("Enter")
+    until(lambda: "def do_it(" not in workbench.text(), "the new name")
+    second_window.browser.press("Escape")
+    until(lambda: second_window.text() == workbench.text(), "the new name in the other window")
 
 
 def test_the_check_says_what_runs(workbench: Workbench) -> None:

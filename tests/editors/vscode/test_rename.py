@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.editors.vscode.browser import until
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import QUICK_ROW, Workbench
 
 FILES = ("orders.py", "report.py", "main.py")
 DEFINITION = (16, 5)
@@ -63,6 +63,40 @@ def test_the_list_shows_a_name_before_it_renames(workbench: Workbench) -> None:
     until(lambda: uses(workbench.folder, second)["main.py"] == 1, "the second name in every file")
     until(lambda: second not in workbench.drawn_texts(), "the preview to end")
     assert f"def {second}(" in workbench.text()
+
+
+def test_every_edit_is_shown_as_a_diff_first(workbench: Workbench) -> None:
+    workbench.open_file("orders.py", *DEFINITION)
+    before = {one: (workbench.folder / "shop" / one).read_text() for one in FILES}
+    second = names_with_diffs(workbench)
+    shown = ".multiDiffEditor .file-path, .multiDiffEditor .title"
+    for name in FILES:
+        until(
+            lambda name=name: name in " ".join(workbench.browser.texts(shown)), f"{name} as a diff"
+        )
+    inserted = ".multiDiffEditor .modified .view-line"
+    until(lambda: f"def {second}(" in " ".join(workbench.browser.texts(inserted)), "the new name")
+    workbench.picture("diffs")
+    assert {one: (workbench.folder / "shop" / one).read_text() for one in FILES} == before
+    until(lambda: workbench.quick_rows()[:1] == ["Rename in 3 files"], "the question")
+    workbench.browser.press("ArrowDown", "Enter")
+    workbench.browser.wait(".multiDiffEditor", gone=True)
+    assert {one: (workbench.folder / "shop" / one).read_text() for one in FILES} == before
+    assert names_with_diffs(workbench) == second
+    until(lambda: workbench.quick_rows()[:1] == ["Rename in 3 files"], "the question again")
+    workbench.browser.press("Enter")
+    until(lambda: uses(workbench.folder, second)["report.py"] == 2, "the name in every file")
+    assert set(uses(workbench.folder, "do_it").values()) == {0}
+
+
+def names_with_diffs(workbench: Workbench) -> str:
+    """Ask for names and press the button of the second; which it was."""
+    workbench.run("Namewright: Suggest Names for This Function")
+    second = workbench.listed_names()[1]
+    row = f'{QUICK_ROW}:has-text("%") >> nth=1'
+    workbench.browser.call("hover", row)
+    workbench.browser.click(f"{row} >> .codicon-diff-multiple")
+    return second
 
 
 def test_a_list_that_is_left_changes_nothing(workbench: Workbench) -> None:

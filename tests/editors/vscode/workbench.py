@@ -24,9 +24,13 @@ class Workbench:
         self.server = server
         self.folder = folder
 
-    def open_window(self) -> None:
-        """Load the window and wait until it takes keys."""
-        self.browser.goto(f"{self.server.address}/?folder={self.folder}")
+    def open_window(self, workspace: Path | None = None) -> None:
+        """Load the window, on a workspace file where one is given; wait until it takes keys."""
+        what = f"workspace={workspace}" if workspace else f"folder={self.folder}"
+        self.browser.goto(f"{self.server.address}/?{what}")
+        self.wait_until_open()
+
+    def wait_until_open(self) -> None:
         self.browser.wait(".monaco-workbench .part.editor")
         self.browser.wait(".explorer-viewlet .monaco-list-row, .explorer-folders-view")
 
@@ -37,12 +41,16 @@ class Workbench:
 
     def open_file(self, name: str, line: int, column: int = 1) -> None:
         """Open a file of the folder with the cursor at a place (both count from 1)."""
-        self._quick("Control+p", name)
-        self._choose_first(name)
-        self.browser.wait(f'.tab.active[data-resource-name="{name}"]')
+        self.show_file(name)
         # The first window of a session makes the server's environment.
         until(self.server.server_pids, "the server to run", seconds=300)
         self.go_to(line, column)
+
+    def show_file(self, name: str) -> None:
+        """Open a file of the folder, whether or not the server is there."""
+        self._quick("Control+p", name)
+        self._choose_first(name)
+        self.browser.wait(f'.tab.active[data-resource-name="{name}"]')
 
     def open_notebook(self, name: str) -> None:
         """Open a notebook with the cursor in its first cell."""
@@ -157,9 +165,7 @@ class Workbench:
         self.browser.call("insert", json.dumps(settings))
         self.browser.press("Control+s")
         self.browser.wait('.tab.active.dirty[data-resource-name="settings.json"]', gone=True)
-        self._quick("Control+p", "orders.py")
-        self._choose_first("orders.py")
-        self.browser.wait('.tab.active[data-resource-name="orders.py"]')
+        self.show_file("orders.py")
 
     def notices(self) -> list[str]:
         return self.browser.texts(NOTICE)

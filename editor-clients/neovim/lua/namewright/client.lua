@@ -155,12 +155,28 @@ function M.execute(client, command, argument, answered)
 end
 
 --- Take back the question that still waits for its answer.
+--- @return boolean whether one did
 function M.cancel(command)
   local before = asked[command]
   asked[command] = nil
   if before and before.id and vim.lsp.get_client_by_id(before.client.id) then
     compat.cancel(before.client, before.id)
   end
+  return before ~= nil
+end
+
+--- Take back every question that still waits.
+function M.cancel_all()
+  local any = false
+  for _, command in ipairs(vim.tbl_keys(asked)) do
+    any = M.cancel(command) or any
+  end
+  notice.info(any and 'cancelled' or 'nothing waits for an answer')
+end
+
+--- Whether a question of this kind still waits.
+function M.waits(command)
+  return asked[command] ~= nil
 end
 
 --- End the server where it runs, and start it for every Python buffer.

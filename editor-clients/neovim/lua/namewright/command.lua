@@ -1,7 +1,7 @@
 --- :Namewright and its completion.
 local M = {}
 
-local SUBCOMMANDS = { 'audit', 'check', 'restart', 'suggest' }
+local SUBCOMMANDS = { 'audit', 'cancel', 'check', 'restart', 'suggest' }
 
 --- @param words string[]
 function M.run(words)

@@ -24,6 +24,11 @@ function M.check()
   require('namewright.check').run()
 end
 
+--- Take back what still waits for an answer.
+function M.cancel()
+  require('namewright.client').cancel_all()
+end
+
 --- End the server and start it anew.
 function M.restart()
   require('namewright.client').restart()

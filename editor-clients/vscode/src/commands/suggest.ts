@@ -1,11 +1,18 @@
 // "Suggest names for this function": a list with probabilities; moving through it shows each name
 // in the document, choosing one renames.
-import { CancellationTokenSource, type QuickPickItem, QuickPickItemKind, window } from "vscode";
+import {
+  CancellationTokenSource,
+  type QuickInputButton,
+  type QuickPickItem,
+  QuickPickItemKind,
+  ThemeIcon,
+  window,
+} from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { log, textOf } from "../log";
 import { keyOf, Preview } from "../preview";
 import { execute, type Names, type Place, percent, placeOf } from "../protocol";
-import { mentionsOf, rename } from "../renaming";
+import { mentionsOf, rename, renameWithDiffs } from "../renaming";
 import type { Server } from "../server";
 import { renameTo } from "./renameTo";
 
@@ -14,15 +21,33 @@ interface Choice extends QuickPickItem {
   readonly another?: boolean;
 }
 
-/** Suggest names for the function at a place, or under the cursor. */
-export async function suggest(server: Server, argument: unknown): Promise<void> {
+/** What was chosen, and whether its edits are to be shown first. */
+interface Chosen {
+  readonly choice: Choice | undefined;
+  readonly diffs: boolean;
+}
+
+const SHOW_DIFFS: QuickInputButton = {
+  iconPath: new ThemeIcon("diff-multiple"),
+  tooltip: "Show the edits in every file first",
+};
+
+/**
+ * Suggest names for the function at a place, or under the cursor; with `showsDiffs` the edits of
+ * the chosen one are shown as diffs before anything is changed.
+ */
+export async function suggest(
+  server: Server,
+  argument: unknown,
+  showsDiffs = false,
+): Promise<void> {
   const client = await server.running();
   const place = isPlace(argument) ? argument : underCursor(client);
-  const chosen = await choose(client, place);
-  if (chosen?.another) {
+  const { choice, diffs } = await choose(client, place);
+  if (choice?.another) {
     await renameTo(server, place);
-  } else if (chosen?.name !== undefined) {
-    await rename(client, place, chosen.name);
+  } else if (choice?.name !== undefined) {
+    await (showsDiffs || diffs ? renameWithDiffs : rename)(client, place, choice.name);
   }
 }
 
@@ -40,7 +65,7 @@ export function isPlace(argument: unknown): argument is Place {
   return typeof argument === "object" && argument !== null && "position" in argument;
 }
 
-async function choose(client: LanguageClient, place: Place): Promise<Choice | undefined> {
+async function choose(client: LanguageClient, place: Place): Promise<Chosen> {
   const pick = window.createQuickPick<Choice>();
   const waiting = new CancellationTokenSource();
   const preview = new Preview();
@@ -52,9 +77,10 @@ async function choose(client: LanguageClient, place: Place): Promise<Choice | un
     return await new Promise((resolve, reject) => {
       pick.onDidHide(() => {
         waiting.cancel();
-        resolve(undefined);
+        resolve({ choice: undefined, diffs: false });
       });
-      pick.onDidAccept(() => resolve(pick.selectedItems[0]));
+      pick.onDidAccept(() => resolve({ choice: pick.selectedItems[0], diffs: false }));
+      pick.onDidTriggerItemButton(({ item }) => resolve({ choice: item, diffs: true }));
       pick.onDidChangeActive(([active]) => preview.show(active?.name ?? ""));
       execute<Names>(client, "namewright.names", place, waiting.token).then((found) => {
         pick.busy = false;
@@ -88,6 +114,7 @@ function itemsOf(found: Names): Choice[] {
     ...found.names.map(({ name, probability }) => ({
       label: name,
       description: percent(probability),
+      buttons: [SHOW_DIFFS],
       name,
     })),
     { label: "", kind: QuickPickItemKind.Separator },

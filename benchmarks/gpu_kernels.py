@@ -1,0 +1,157 @@
+"""The worker's kernels by themselves: whether they are right on this GPU, and how fast they read.
+
+`gpu_latency` calls this; each speed is measured over as many copies of a weight as the GPU's cache
+cannot hold, in one CUDA graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from server.predictors.worker import nf4
+from server.predictors.worker.linear import Group, joined_adapter
+from server.predictors.worker.network import Layer, Network, Shape, _attend
+from server.predictors.worker.nf4 import Packed
+
+_CACHE_BYTES = 200_000_000
+
+
+def errors(device: torch.device) -> dict[str, Any]:
+    """The largest differences from float32, relative to the largest value."""
+    from server.predictors.worker import kernels
+
+    torch.manual_seed(0)
+    columns = (1024, 256, 256)
+    packed = nf4.pack(
+        [(torch.randn(count, 512, device=device) * 0.02).bfloat16() for count in columns]
+    )
+    plain = packed._restored()
+    table = nf4.table(device)
+    x = torch.randn(5, 512, device=device).bfloat16()
+    found: dict[str, Any] = {}
+
+    def note(name: str, got: torch.Tensor, wanted: torch.Tensor) -> None:
+        apart = (got.float() - wanted).abs().max() / wanted.abs().max()
+        found[f"error_{name}"] = round(apart.item(), 5)
+
+    note("restore", packed.restore(torch.bfloat16), plain)
+    product = kernels.nf4_product(x, packed.numbers, packed.scales, table, 2)
+    note("product", product.sum(0), x.float() @ plain.t())
+    adapters: list[Any] = [
+        (torch.randn(16, 512) * 0.1, torch.randn(count, 16) * 0.1, 2.0) for count in columns
+    ]
+    ends = (1024, 1280, 1536)
+    for kind, weight in ((torch.bfloat16, packed), (torch.float32, plain)):
+        adapter = joined_adapter(adapters, columns, 512, kind, device)
+        group = Group(weight, ends, None, adapter)
+        found[f"{kind}"] = group.project(x.to(kind))
+        both = Group(weight, (768, 1536), None, adapter and _two(adapters, kind, device))
+        found[f"{kind}gated"] = both.gated(x.to(kind))
+    for name in ("", "gated"):
+        got, wanted = found.pop(f"torch.bfloat16{name}"), found.pop(f"torch.float32{name}")
+        note(f"adapter_{name or 'plain'}", got, wanted)
+    stream = torch.randn(5, 512, device=device)
+    weight = torch.rand(512, device=device)
+    wanted = torch.nn.functional.rms_norm(stream, (512,), eps=1e-5) * weight
+    note("norm", kernels.norm(stream, weight, 1e-5, torch.bfloat16), wanted)
+    note("attend", *_attention(device))
+    return found
+
+
+def _two(adapters: list[Any], kind: torch.dtype, device: torch.device) -> Any:
+    halves = [
+        (adapters[0][0], torch.full((768, 16), 0.01), 1.0),
+        (adapters[1][0], torch.full((768, 16), 0.02), 1.0),
+    ]
+    return joined_adapter(halves, (768, 768), 512, kind, device)
+
+
+def _attention(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    heads, key_heads, size, beams, questions, slots = 8, 4, 128, 5, 2, 8
+    shape = Shape(1, heads * size, heads, key_heads, size, 128, 100, 1e-5)
+    nothing = torch.zeros(1, device=device)
+    tables = torch.randn(2, 300, size // 2, device=device)
+    rows = questions * beams
+    states = torch.randn(rows, (heads + 2 * key_heads) * size, device=device).bfloat16()
+    prompt = torch.randn(2, questions, key_heads, 200, size, device=device).bfloat16()
+    suffix = torch.randn(2, rows, key_heads, slots, size, device=device).bfloat16()
+    lengths, step = torch.tensor([130, 177], device=device), torch.tensor([3], device=device)
+    layer: Any = Layer(*(None,) * 6)  # type: ignore[arg-type]
+    found = []
+    for kind in (torch.bfloat16, torch.float32):
+        network = Network(shape, nothing, [], nothing, nothing, tables[0], tables[1], kind)
+        prompts, suffixes = prompt.to(kind), suffix.clone().to(kind)
+        found.append(
+            _attend(
+                network, layer, states.to(kind), (prompts[0], prompts[1]),
+                (suffixes[0], suffixes[1]), lengths, step,
+            )
+        )  # fmt: skip
+    return found[0], found[1]
+
+
+def speeds(device: torch.device, columns: int, width: int, rows: int) -> dict[str, Any]:
+    """Microseconds of products of a few rows with one weight: ours by parts, and in bfloat16."""
+    from server.predictors.worker import kernels
+
+    count = max(2, _CACHE_BYTES // (columns * width // 2))
+    sizes = columns // nf4.TILE, width // nf4.BLOCK, nf4.TILE
+    weights = [
+        Packed(
+            torch.randint(0, 256, (*sizes, 32), dtype=torch.uint8, device=device),
+            torch.rand(sizes, device=device).half() * 0.05,
+            columns,
+            width,
+        )
+        for _ in range(count)
+    ]
+    x = torch.randn(rows, width, device=device).bfloat16()
+    table = nf4.table(device)
+    name = f"{columns}x{width}"
+    found: dict[str, Any] = {}
+    for warps, stages in ((2, 1), (4, 1), (8, 1), (4, 3)):
+        by_parts: dict[int, float] = {}
+        for parts in (1, 2, 3, 4, 6, 8, 12, 16):
+            if parts > width // nf4.BLOCK // 2:
+                continue
+
+            def work(parts: int = parts, warps: int = warps, stages: int = stages) -> None:
+                for one in weights:
+                    kernels.nf4_product(x, one.numbers, one.scales, table, parts, warps, stages)
+
+            by_parts[parts] = round(_microseconds(work) / count, 1)
+        found[f"{name} warps {warps} stages {stages}"] = by_parts
+    out = torch.empty(columns, width, dtype=torch.bfloat16, device=device)
+    found[f"{name} restore"] = round(
+        _microseconds(
+            lambda: [kernels.restore(one.numbers, one.scales, table, out) for one in weights]
+        )
+        / count,
+        1,
+    )
+    found[f"{name} bfloat16"] = round(_microseconds(lambda: x @ out.t()), 1)
+    many = torch.randn(320, width, device=device).bfloat16()
+    found[f"{name} bfloat16, 320 rows"] = round(_microseconds(lambda: many @ out.t()), 1)
+    print(found, flush=True)
+    return found
+
+
+def _microseconds(work: Callable[[], object]) -> float:
+    """One call of `work`, in a graph, the least of five."""
+    work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    taken: list[float] = []
+    for _ in range(5):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        taken.append(1000 * begin.elapsed_time(end))
+    return min(taken)

@@ -1,0 +1,581 @@
+"""Names from Code Llama on a GPU: ours in both modes beside `generate` and the hardware's floor.
+
+    python -m benchmarks.gpu_latency --shape codellama-7b --memory-limit 24GB
+    python -m benchmarks.gpu_latency --shape tiny --device cpu      # the same script, no claim
+
+Random weights of the exact shape with a LoRA adapter (r 128 on all linear layers), five candidates
+of up to 8 tokens for a function of 300 tokens. Each stage is a process of its own, so that what one
+leaves behind is not another's; a stage that fails is a row too. The table is printed last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import sysconfig
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+BEAMS, STEPS, TOKENS, RANK = 5, 8, 300, 128
+_MARK = "RESULT "
+# NVIDIA's Ampere GA102 white paper: 936 GB/s, and 71 TFLOP/s in bf16 with float32 sums.
+_CARD = {"bandwidth": 936e9, "product": 71e12}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What every stage is told."""
+
+    folder: Path
+    device: str
+    limit: float
+    tokens: int
+    repeats: int
+    prompts: int
+
+    @property
+    def base(self) -> Path:
+        return self.folder / "base"
+
+    @property
+    def adapter(self) -> Path:
+        return self.folder / "adapter"
+
+
+def main() -> int:
+    """Run the stages and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="codellama-7b", help="see training.random_base")
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "gpu-latency")
+    parser.add_argument("--memory-limit", default="24GB")
+    parser.add_argument("--prompts", type=int, default=200, help="how many the agreement compares")
+    parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--one", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--make", action="store_true", help="only write the weights")
+    arguments = parser.parse_args()
+    tiny = arguments.shape != "codellama-7b"
+    place = Place(
+        arguments.folder.resolve(),
+        arguments.device,
+        float(arguments.memory_limit.removesuffix("GB")) * 1e9,
+        100 if tiny else TOKENS,
+        arguments.repeats,
+        arguments.prompts,
+    )
+    if arguments.one:
+        return _one(arguments.one, place)
+    if arguments.make:
+        return _make(arguments.shape, place)
+    found: dict[str, Mapping[str, Any]] = {"make": _run("make", arguments)}
+    for stage in arguments.stages.split(","):
+        _say(f"--- {stage}")
+        found[stage] = _run(stage, arguments)
+    print(_table(found), flush=True)
+    return 1 if any("failure" in result for result in found.values()) else 0
+
+
+def _say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def _run(stage: str, arguments: argparse.Namespace) -> Mapping[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.gpu_latency"]
+    command += ["--make"] if stage == "make" else ["--one", stage]
+    for name in ("shape", "device", "folder", "memory_limit", "prompts", "repeats"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
+    begun = time.perf_counter()
+    result: dict[str, Any] = {"failure": "no result"}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_MARK):
+                result = json.loads(line.removeprefix(_MARK))
+                result.setdefault("since_start_s", time.perf_counter() - begun)
+            elif "it/s]" not in line:
+                print("   ", line.rstrip(), flush=True)
+    _say(f"{stage}: {time.perf_counter() - begun:.1f} s; {json.dumps(result)}")
+    return result
+
+
+def _one(stage: str, place: Place) -> int:
+    import torch
+
+    try:
+        if place.device.startswith("cuda"):
+            total = torch.cuda.get_device_properties(0).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, place.limit / total))
+        result = STAGES[stage](place)
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        result = {"failure": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
+    print(_MARK + json.dumps(result), flush=True)
+    return 0
+
+
+def _make(shape: str, place: Place) -> int:
+    """Base and adapter with random weights, where they are not there yet."""
+    from training.random_base import SHAPES, write_base
+
+    if not (place.base / "config.json").exists():
+        text = Path(sysconfig.get_paths()["stdlib"])
+        text = text if shape == "codellama-7b" else ROOT / "server"
+        begun = time.perf_counter()
+        write_base(SHAPES[shape], text, place.base, seed=1)
+        _say(f"base with random weights: {time.perf_counter() - begun:.1f} s")
+    if not place.adapter.exists():
+        write_adapter(SHAPES[shape], place.adapter, RANK if shape == "codellama-7b" else 8)
+        _say("adapter with random weights")
+    print(_MARK + "{}", flush=True)
+    return 0
+
+
+def write_adapter(shape: Any, folder: Path, rank: int) -> None:
+    """A LoRA adapter on all linear layers that moves the outputs by about a tenth."""
+    import torch
+    from safetensors.torch import save_file
+
+    width, inner = shape.width, shape.feed_forward
+    parts = {f"self_attn.{part}_proj": (width, width) for part in "qkvo"}
+    parts |= {"mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width)}
+    parts["mlp.down_proj"] = (width, inner)
+    generator = torch.Generator().manual_seed(2)
+    tensors: dict[str, Any] = {}
+    for layer in range(shape.layers):
+        for part, (columns, rows) in parts.items():
+            stem = f"base_model.model.model.layers.{layer}.{part}"
+            for name, sizes in (("lora_A", (rank, rows)), ("lora_B", (columns, rank))):
+                drawn = torch.randn(sizes, generator=generator)
+                scale = 0.02 if name == "lora_A" else 0.1 / rank**0.5
+                tensors[f"{stem}.{name}.weight"] = (drawn * scale).bfloat16()
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": "random",
+        "r": rank,
+        "lora_alpha": 2 * rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": [part.rpartition(".")[2] for part in parts],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def functions(count: int) -> list[str]:
+    """Functions of the standard library, masked, in a fixed order."""
+    import ast
+
+    found: list[str] = []
+    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
+        source = path.read_text(encoding="utf-8", errors="replace")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef) and len(node.body) > 1:
+                text = ast.get_source_segment(source, node) or ""
+                found.append(text.replace(node.name, "x"))
+                if len(found) == count:
+                    return found
+    return found
+
+
+def _prompts(model: Any, count: int, tokens: int) -> list[Any]:
+    """Prompts whose function has about `tokens` tokens: library code, cut or joined."""
+    from server.predictors.worker.engine import Prompt
+
+    texts = functions(4 * count + 40)
+    found: list[Any] = []
+    for index in range(count):
+        text = "\n".join(texts[(4 * index + offset) % len(texts)] for offset in range(24))
+        ids = model.prompts._tokenizer(text, add_special_tokens=False)["input_ids"][:tokens]
+        text = model.prompts._tokenizer.decode(ids)
+        found.append(Prompt(model.prompts.tokens(text), model.engine.grammar.start(None)))
+    return found
+
+
+def _load(place: Place, mode: str, steps: int = STEPS) -> Any:
+    from server.predictors.worker.model import Wanted, load_model
+
+    last = [""]
+    begun = time.perf_counter()
+
+    def progress(what: str, share: float) -> None:
+        if what != last[0]:
+            _say(f"{time.perf_counter() - begun:.2f} s: {what}")
+            last[0] = what
+
+    wanted = Wanted(str(place.base), str(place.adapter), mode, place.device)  # type: ignore[arg-type]
+    model = load_model(wanted, progress, steps)
+    _say(f"{time.perf_counter() - begun:.2f} s: loaded")
+    return model
+
+
+def _first(mode: str) -> Callable[[Place], dict[str, Any]]:
+    """A fresh process: imports, loading, the first answer."""
+
+    def stage(place: Place) -> dict[str, Any]:
+        model = _load(place, mode)
+        model.engine.answer(_prompts(model, 1, place.tokens), BEAMS)
+        return _memory()
+
+    return stage
+
+
+def _ours(mode: str) -> Callable[[Place], dict[str, Any]]:
+    def stage(place: Place) -> dict[str, Any]:
+        model = _load(place, mode)
+        result = _latency(
+            lambda prompt: model.engine.answer([prompt], BEAMS),
+            _prompts(model, place.repeats, place.tokens),
+        )
+        result |= _memory()
+        if place.device.startswith("cuda"):
+            result |= _graphs(model)
+            _profile(model, place)
+        return result
+
+    return stage
+
+
+def _latency(ask: Callable[[Any], object], prompts: Sequence[Any]) -> dict[str, Any]:
+    for prompt in prompts[:5]:
+        ask(prompt)
+    taken: list[float] = []
+    for prompt in prompts:
+        begun = time.perf_counter()
+        ask(prompt)
+        taken.append(1000 * (time.perf_counter() - begun))
+    taken.sort()
+    return {
+        "p50_ms": round(taken[len(taken) // 2], 2),
+        "p95_ms": round(taken[int(0.95 * len(taken))], 2),
+        "n": len(taken),
+        "prompt_tokens": len(prompts[0].tokens),
+    }
+
+
+def _memory() -> dict[str, Any]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    free, total = torch.cuda.mem_get_info()
+    return {
+        "allocated_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2),
+        "reserved_gb": round(torch.cuda.max_memory_reserved() / 1e9, 2),
+        "card_gb": round((total - free) / 1e9, 2),
+    }
+
+
+def _graphs(model: Any) -> dict[str, Any]:
+    """Milliseconds of each recorded graph."""
+    import torch
+
+    result: dict[str, Any] = {}
+    for key, graph in model.engine._graphs.items():
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(10):
+            graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        name = "step" if key[3] == 0 else f"read_{(key[3] - 1) % 10_000}"
+        result[f"{name}_ms"] = round(begin.elapsed_time(end) / 10, 3)
+    return result
+
+
+def _profile(model: Any, place: Place) -> None:
+    """Where the time of one answer goes, by kernel."""
+    import torch
+
+    prompt = _prompts(model, 1, place.tokens)[0]
+    try:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            model.engine.answer([prompt], BEAMS)
+            torch.cuda.synchronize()
+        events = [
+            event for event in profile.key_averages() if getattr(event, "self_device_time_total", 0)
+        ]
+        events.sort(key=lambda event: -event.self_device_time_total)
+        for event in events[:22]:
+            print(f"{event.self_device_time_total / 1e3:8.3f} ms {event.count:6} {event.key[:90]}")
+    except Exception as error:
+        print(f"no profile: {error}")
+
+
+def _throughput(mode: str) -> Callable[[Place], dict[str, Any]]:
+    """Functions of the standard library in batches, as `audit` asks."""
+
+    def stage(place: Place) -> dict[str, Any]:
+        import torch
+
+        from server.predictors.worker.engine import Prompt
+
+        model = _load(place, mode)
+        cuda = place.device.startswith("cuda")
+        texts = functions(1024 if cuda else 16)
+        start = model.engine.grammar.start(None)
+        prompts = [Prompt(model.prompts.tokens(text), start) for text in texts]
+        model.engine.answer(prompts[:96], BEAMS)
+        if cuda:
+            torch.cuda.synchronize()
+        begun = time.perf_counter()
+        model.engine.answer(prompts, BEAMS)
+        seconds = time.perf_counter() - begun
+        tokens = sum(len(prompt.tokens) - len(model.engine.prefix) for prompt in prompts)
+        result = {
+            "functions_per_second": round(len(prompts) / seconds, 1),
+            "tokens_each": round(tokens / len(prompts)),
+            "n": len(prompts),
+        }
+        return result | _memory()
+
+    return stage
+
+
+def _transformers(place: Place) -> Any:
+    """The same base and adapter as transformers, PEFT and bitsandbytes serve them."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    from server.predictors.worker.model import kind_for
+
+    device = torch.device(place.device)
+    kind = kind_for(device)
+    quantised = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=kind,
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        str(place.base), quantization_config=quantised, dtype=kind, device_map={"": device}
+    )
+    return PeftModel.from_pretrained(model, str(place.adapter)).eval()
+
+
+def _tokens_only(place: Place) -> Any:
+    """Prompts and grammar without the weights."""
+    from types import SimpleNamespace
+
+    from server.predictors.worker.engine import LONGEST
+    from server.predictors.worker.prompt import Prompts, load_tokenizer
+
+    prompts = Prompts(load_tokenizer([place.base]), LONGEST)
+    size = json.loads((place.base / "config.json").read_text())["vocab_size"]
+    return SimpleNamespace(prompts=prompts, engine=SimpleNamespace(grammar=prompts.grammar(size)))
+
+
+def _generate(place: Place) -> dict[str, Any]:
+    import torch
+
+    from benchmarks import gpu_reference
+
+    model = _transformers(place)
+    tokens = _tokens_only(place)
+    grammar = tokens.engine.grammar.to(torch.device(place.device))
+    with torch.inference_mode():
+        result = _latency(
+            lambda prompt: gpu_reference.generate(model, prompt, grammar, BEAMS, STEPS),
+            _prompts(tokens, max(place.repeats // 5, 2), place.tokens),
+        )
+    return result | _memory()
+
+
+def _agreement(place: Place) -> dict[str, Any]:
+    """Ours and `generate` on the same weights: in float32, and as they are served."""
+    import torch
+
+    from benchmarks import gpu_reference
+    from server.predictors.worker.engine import Engine
+
+    if place.device.startswith("cuda"):
+        # Weights in float32 are the measure here, not the 24 GB.
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    model = _load(place, "memory")
+    prompts = _prompts(model, place.prompts, place.tokens)
+    grammar = model.engine.grammar
+    served = [model.engine.answer([prompt], BEAMS)[0] for prompt in prompts]
+    batched = model.engine.answer(prompts, BEAMS)
+    _say(f"served: {len(served)} prompts")
+    plain = gpu_reference.in_float32(model.engine.network)
+    engine = Engine(plain, grammar, model.engine.prefix, STEPS)
+    ours = [engine.answer([prompt], BEAMS)[0] for prompt in prompts]
+    engine.release()
+    _say("ours in float32")
+    reference = gpu_reference.as_transformers(place.base, plain)
+    with torch.inference_mode():
+        theirs = [
+            gpu_reference.generate(reference, prompt, grammar, BEAMS, STEPS) for prompt in prompts
+        ]
+    _say("generate in float32")
+    compare = gpu_reference.compare
+    told = {
+        "float32": compare(ours, theirs).told(),
+        "memory mode against float32": compare(served, theirs).told(),
+        "memory mode in batches against single": compare(batched, served).told(),
+    }
+    for name, line in told.items():
+        _say(f"{name}: {line}")
+    del reference, engine, plain, model
+    if place.device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    quantised = _transformers(place)
+    few = prompts[: max(len(prompts) // 2, 1)]
+    with torch.inference_mode():
+        rounded = [
+            gpu_reference.generate(quantised, prompt, grammar, BEAMS, STEPS) for prompt in few
+        ]
+    told["generate in NF4 against float32"] = compare(rounded, theirs[: len(few)]).told()
+    told["memory mode against generate in NF4"] = compare(served[: len(few)], rounded).told()
+    return told
+
+
+def _kernels(place: Place) -> dict[str, Any]:
+    """The kernels against plain torch, and the 4-bit product's speed beside bitsandbytes'."""
+    import torch
+
+    from benchmarks import gpu_kernels
+
+    device = torch.device(place.device)
+    if device.type != "cuda":
+        return {"skipped": "kernels need a GPU"}
+    result: dict[str, Any] = gpu_kernels.errors(device)
+    for columns, width in ((12_288, 4_096), (4_096, 4_096), (22_016, 4_096), (4_096, 11_008)):
+        result |= gpu_kernels.speeds(device, columns, width, BEAMS)
+    return result
+
+
+def _floor(place: Place) -> dict[str, Any]:
+    """What the card does with nothing but the bytes and the arithmetic."""
+    import torch
+
+    from server.predictors.worker.checkpoint import open_model
+    from server.predictors.worker.shapes import sizes_of
+
+    device = torch.device(place.device)
+    size = 8192 if device.type == "cuda" else 512
+    one = torch.randn(size, size, device=device, dtype=torch.bfloat16)
+    product = 2 * size**3 / _seconds(lambda: one @ one, device)
+    source = torch.empty(
+        2**30 if device.type == "cuda" else 2**24, dtype=torch.uint8, device=device
+    )
+    target = torch.empty_like(source)
+    bandwidth = 2 * len(source) / _seconds(lambda: target.copy_(source), device)
+    sizes = sizes_of(open_model(place.base))
+    rank = json.loads((place.adapter / "adapter_config.json").read_text())["r"]
+    ends = 2 * sizes.vocabulary * sizes.width
+    linear = sizes.parameters - 2 * sizes.vocabulary * sizes.width
+    both = sum(
+        sum(sizes.weight(part))
+        for part in ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    )
+    adapter = sizes.layers * rank * both
+    tokens = place.tokens + 10
+    counts = {
+        "memory": linear * 4.127 / 8 + 2 * adapter + ends,
+        "speed": 2.0 * linear + ends,
+    }
+    result: dict[str, Any] = {
+        "bandwidth_gb_s": round(bandwidth / 1e9),
+        "product_tflop_s": round(product / 1e12, 1),
+    }
+    for mode, count in counts.items():
+        work = 2 * (linear + (adapter if mode == "memory" else 0)) * tokens
+        for card, speeds in (
+            ("here", {"bandwidth": bandwidth, "product": product}),
+            ("rtx_3090", _CARD),
+        ):
+            read = max(work / speeds["product"], count / speeds["bandwidth"])
+            step = count / speeds["bandwidth"]
+            result[f"{mode}_{card}_ms"] = round(1000 * (read + (STEPS - 1) * step), 2)
+            result[f"{mode}_{card}_read_ms"] = round(1000 * read, 2)
+            result[f"{mode}_{card}_step_ms"] = round(1000 * step, 3)
+    return result
+
+
+def _seconds(work: Callable[[], object], device: Any) -> float:
+    import torch
+
+    for _ in range(3):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    begun = time.perf_counter()
+    for _ in range(10):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - begun) / 10
+
+
+STAGES: dict[str, Callable[[Place], dict[str, Any]]] = {
+    "floor": _floor,
+    "kernels": _kernels,
+    "first-memory": _first("memory"),
+    "memory": _ours("memory"),
+    "generate": _generate,
+    "speed": _ours("speed"),
+    "audit-memory": _throughput("memory"),
+    "audit-speed": _throughput("speed"),
+    "first-speed": _first("speed"),
+    "agreement": _agreement,
+}
+
+
+def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    floor = found.get("floor", {})
+    plain = found.get("generate", {}).get("p50_ms")
+    lines = [
+        "| five candidates | p50 ms | p95 ms | against generate | against the floor |"
+        " memory GB | first answer s | functions/s in batches |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for mode in ("memory", "speed", "generate"):
+        one = found.get(mode, {})
+        if "p50_ms" not in one:
+            lines.append(f"| {mode} | {one.get('failure', 'not run')} |")
+            continue
+        least = floor.get(f"{'memory' if mode == 'generate' else mode}_here_ms")
+        first = found.get(f"first-{mode}", {}).get("since_start_s")
+        audit = found.get(f"audit-{mode}", {}).get("functions_per_second")
+        cells = [
+            f"{one['p50_ms']:.1f}",
+            f"{one['p95_ms']:.1f}",
+            f"{plain / one['p50_ms']:.1f} ×" if plain else "–",
+            f"{one['p50_ms'] / least:.1f} ×" if least else "–",
+            str(one.get("card_gb", "–")),
+            f"{first:.1f}" if first else "–",
+            str(audit or "–"),
+        ]
+        lines.append(f"| {mode} | {' | '.join(cells)} |")
+    for mode in ("memory", "speed"):
+        if f"{mode}_here_ms" in floor:
+            lines.append(f"| floor, {mode} mode | {floor[f'{mode}_here_ms']} | | | | | | |")
+            lines.append(
+                f"| an RTX 3090's floor, {mode} mode | {floor[f'{mode}_rtx_3090_ms']} | | | | | | |"
+            )
+            ours = found.get(mode, {}).get("p50_ms")
+            if ours:
+                guess = ours / floor[f"{mode}_here_ms"] * floor[f"{mode}_rtx_3090_ms"]
+                lines.append(
+                    f"| an RTX 3090 as far from its floor, {mode} mode | {guess:.0f} | | | | | | |"
+                )
+    agreement = found.get("agreement", {})
+    lines += [f"\n{name}: {line}" for name, line in agreement.items() if isinstance(line, str)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Asking an OpenAI-compatible engine: its address, the transport, requests, answers, names."""

@@ -1,0 +1,150 @@
+"""A base model with its adapter on a device, from settings to names: what the worker serves."""
+
+# The libraries here type their results only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from server.predictors.worker.checkpoint import ModelError, find_folder, open_adapter, open_model
+from server.predictors.worker.engine import LONGEST, Engine, Prompt
+from server.predictors.worker.loading import Mode, load_network
+from server.predictors.worker.prompt import Prompts, load_tokenizer
+from server.predictors.worker.search import Hypothesis
+from server.predictors.worker.shapes import check_weights, fit_adapter, sizes_of
+
+# The most tokens of a name with its end.
+STEPS = 12
+# The lengths of prompts that are prepared for before the first question.
+_WARM = (128, 192, 256, 320, 384, 448, 512)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which model, in which form, and where; the values are those of the settings."""
+
+    model: str
+    adapter: str
+    mode: Mode
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name, its log-probability, and the tokens that spell it."""
+
+    name: str
+    log_probability: float
+
+
+class Model:
+    """A loaded model; `longest` is the most tokens of a prompt."""
+
+    def __init__(self, prompts: Prompts, engine: Engine) -> None:
+        self.prompts = prompts
+        self.engine = engine
+
+    def names(
+        self,
+        texts: Sequence[str],
+        prefixes: Sequence[str | None],
+        k: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[list[Named]]:
+        """Up to `k` names for each question's text, best first; raises Stopped."""
+        grammar = self.engine.grammar
+        prompts = [
+            Prompt(self.prompts.tokens(text), grammar.start(prefix))
+            for text, prefix in zip(texts, prefixes, strict=True)
+        ]
+        return [self._named(found) for found in self.engine.answer(prompts, k, stop)]
+
+    def score(self, texts: Sequence[str], names: Sequence[str]) -> list[float]:
+        """The log-probability of each question's given name."""
+        rows = [
+            self.prompts.answer(text, name, self.engine.grammar)
+            for text, name in zip(texts, names, strict=True)
+        ]
+        return self.engine.score([prompt for prompt, _ in rows], [answer for _, answer in rows])
+
+    def _named(self, found: Sequence[Hypothesis]) -> list[Named]:
+        best: dict[str, float] = {}
+        for one in found:
+            name = self.engine.grammar.name(one.tokens)
+            if one.ended and name.isidentifier() and name.strip("_"):
+                best[name] = max(best.get(name, float("-inf")), one.log_probability)
+        ordered = sorted(best.items(), key=lambda pair: -pair[1])
+        return [Named(name, score) for name, score in ordered]
+
+
+def load_model(
+    wanted: Wanted,
+    progress: Callable[[str, float], None],
+    steps: int = STEPS,
+    beams: int = 5,
+) -> Model:
+    """Load what is wanted; raises ModelError when it cannot be used.
+
+    `progress` hears what is being done and the share of it (0 to 1).
+    """
+    base = open_model(find_folder(wanted.model, "model"))
+    sizes = sizes_of(base)
+    check_weights(base, sizes)
+    adapter = open_adapter(find_folder(wanted.adapter, "adapter")) if wanted.adapter else None
+    matrices = {} if adapter is None else fit_adapter(adapter, base, sizes)
+    device = choose_device(wanted.device)
+    progress("reading the tokenizer", 0.0)
+    folders = [base.folder] if adapter is None else [adapter.folder, base.folder]
+    prompts = Prompts(load_tokenizer(folders), LONGEST)
+    grammar = prompts.grammar(sizes.vocabulary)
+    network = load_network(
+        base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
+        LONGEST + 128, lambda share: progress("loading the weights", share),
+    )  # fmt: skip
+    engine = Engine(network, grammar, prompts.prefix, steps)
+    if device.type == "cuda":
+        done = iter(range(1, len(_WARM) + 1))
+        engine.warm(beams, _WARM, lambda: progress("preparing the GPU", next(done) / len(_WARM)))
+        torch.cuda.empty_cache()
+    return Model(prompts, engine)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a setting; `auto` is the GPU with the most free memory.
+
+    Raises ModelError when there is none.
+    """
+    if name != "auto" and not name.startswith("cuda"):
+        if name != "cpu":
+            raise ModelError(f"transformers.device {name}: give auto, cpu, cuda or cuda:1")
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise ModelError(
+            "no CUDA GPU can be used here (no driver, or torch without CUDA); install the driver,"
+            " or set transformers.device to cpu"
+        )
+    count = torch.cuda.device_count()
+    if name == "auto":
+        free = [torch.cuda.mem_get_info(index)[0] for index in range(count)]
+        return torch.device("cuda", free.index(max(free)))
+    index = name.partition(":")[2] or "0"
+    if not index.isdigit() or int(index) >= count:
+        raise ModelError(
+            f"transformers.device {name}: this machine has {count} GPU(s), from cuda:0"
+        )
+    return torch.device("cuda", int(index))
+
+
+def kind_for(device: torch.device) -> torch.dtype:
+    """What to compute in: bfloat16 on GPUs that have it, float32 on a processor."""
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+__all__ = ["STEPS", "Mode", "Model", "Named", "Wanted", "choose_device", "kind_for", "load_model"]

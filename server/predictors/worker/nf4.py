@@ -1,0 +1,118 @@
+"""Weights in 4 bits: QLoRA's NF4 (arXiv 2305.14314), as bitsandbytes rounds them, laid out anew.
+
+Each block of 64 weights of a row has one scale. A tile is `TILE` rows: its blocks follow one
+another, and within a block the rows do, 32 bytes each; byte j holds weights j and j + 32. So a
+program of the kernel reads one stretch of memory.
+"""
+
+# The libraries here type their results only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+TILE = 64
+BLOCK = 64
+# The most rows that are multiplied with 4-bit weights directly; more are worth restoring them.
+FEW = 32
+# Programs that keep a GPU of about a hundred multiprocessors busy.
+_PROGRAMS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A weight (columns, width) as `numbers` (tiles, blocks, TILE, 32) and `scales` in float16."""
+
+    numbers: Tensor
+    scales: Tensor
+    columns: int
+    width: int
+
+    @property
+    def parts(self) -> int:
+        """In how many pieces the width is summed, so that all multiprocessors have work."""
+        tiles, blocks = self.numbers.shape[:2]
+        return max(1, min(8, blocks // 4, _PROGRAMS // tiles))
+
+    def restore(self, kind: torch.dtype) -> Tensor:
+        """The weight itself in `kind`, rounded."""
+        numbers = self.numbers
+        if kernels := triton_kernels(numbers):
+            rows = numbers.shape[0] * TILE
+            out = torch.empty((rows, self.width), dtype=kind, device=numbers.device)
+            return kernels.restore(numbers, self.scales, table(numbers.device), out)[: self.columns]
+        return self._restored().to(kind)
+
+    def _restored(self) -> Tensor:
+        numbers = self.numbers.int()
+        found = torch.stack((numbers >> 4, numbers & 15), dim=-2)
+        values = table(numbers.device)[found] * self.scales.float()[..., None, None]
+        values = values.view(*self.numbers.shape[:3], BLOCK).transpose(1, 2)
+        return values.reshape(-1, self.width)[: self.columns]
+
+
+def can_pack(columns: int, width: int) -> bool:
+    """Whether a weight has a shape that the tiles hold."""
+    return width % BLOCK == 0 and columns % TILE == 0
+
+
+def pack(weights: list[Tensor]) -> Packed:
+    """Round weights (columns, width) that read the same input to 4 bits, and join them."""
+    from bitsandbytes.functional import dequantize_blockwise, quantize_4bit
+
+    width = weights[0].shape[1]
+    numbers: list[Tensor] = []
+    scales: list[Tensor] = []
+    for weight in weights:
+        columns = weight.shape[0]
+        packed, state = quantize_4bit(weight, compress_statistics=True, quant_type="nf4")
+        offset = cast(Tensor, state.offset)
+        scale = dequantize_blockwise(state.absmax, state.state2) + offset
+        pairs = packed.view(columns, width // BLOCK, 32)
+        single = torch.stack((pairs >> 4, pairs & 15), dim=-1).view(*pairs.shape[:2], BLOCK)
+        ours = (single[..., :32] << 4) | single[..., 32:]
+        shape = (columns // TILE, TILE, width // BLOCK)
+        numbers.append(ours.view(*shape, 32).transpose(1, 2))
+        scales.append(scale.half().view(shape).transpose(1, 2))
+    return Packed(
+        torch.cat(numbers).contiguous(),
+        torch.cat(scales).contiguous(),
+        sum(len(weight) for weight in weights),
+        width,
+    )
+
+
+@lru_cache
+def table(device: torch.device) -> Tensor:
+    """The sixteen values that four bits stand for, in float32."""
+    from bitsandbytes.functional import get_4bit_type
+
+    return get_4bit_type("nf4", device=device).float().contiguous()
+
+
+def triton_kernels(tensor: Tensor) -> Any:
+    """The kernels for this tensor's device, or None where there is no GPU or no Triton."""
+    return _kernels() if tensor.is_cuda or _interpreted() else None
+
+
+@lru_cache
+def _kernels() -> Any:
+    try:
+        from server.predictors.worker import kernels
+    except ImportError:
+        return None
+    return kernels
+
+
+@lru_cache
+def _interpreted() -> bool:
+    import os
+
+    return os.environ.get("TRITON_INTERPRET") == "1"
