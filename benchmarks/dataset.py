@@ -11,8 +11,8 @@ library and on one core. Both keep every function they find.
 With a manifest its whole corpus is built, near-duplicates out, and then so many different
 functions of it, tests among them, are searched for near-duplicates; where the first manifest has
 too few, the others are read as well, outside the time. A dozen of its repositories are built with
-one and with two workers and compared. Memory is that of all processes together. The table is
-printed last.
+one and with two workers and compared. Memory is that of all processes together. Each line is
+printed when it is measured.
 """
 
 from __future__ import annotations
@@ -80,23 +80,29 @@ def main() -> None:
     options = parser.parse_args()
     if options.manifest and not options.repositories:
         parser.error("--manifest needs --repositories")
-    lines = _side_by_side(options.repo)
-    words = [_ratio(lines[0], lines[1])]
+    print(
+        f"{'':<40}{'functions':>11}{'seconds':>9}{'processor':>11}{'functions/s':>13}{'MB':>10}",
+        flush=True,
+    )
+    lines: list[Line] = []
+    for line in _measure(options):
+        lines.append(line)
+        print(line.show(), flush=True)
+        if len(lines) == 2:
+            print(_ratio(*lines), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
+
+
+def _measure(options: argparse.Namespace) -> Iterator[Line]:
+    yield from _side_by_side(options.repo)
     if options.manifest:
         units = [read_manifest(path, Rules(options.repositories))[0] for path in options.manifest]
         with tempfile.TemporaryDirectory() as folder:
-            lines.append(_whole(units[0], Path(folder), options.workers))
+            yield _whole(units[0], Path(folder), options.workers)
             parts = _enough_parts(units, Path(folder) / "parts", options)
-            lines.append(_near(parts, options.functions, Path(folder), options.workers))
-            words.append(_same_bytes(units[0], Path(folder)))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1) + "\n")
-    print(
-        f"\n{'':<40}{'functions':>11}{'seconds':>9}{'processor':>11}{'functions/s':>13}{'MB':>10}"
-    )
-    for line in lines:
-        print(line.show())
-    print("", *words, sep="\n")
+            yield _near(parts, options.functions, Path(folder), options.workers)
+            print(_same_bytes(units[0], Path(folder)), flush=True)
 
 
 def _ratio(ours: Line, peer: Line) -> str:
@@ -104,15 +110,13 @@ def _ratio(ours: Line, peer: Line) -> str:
     return f"{faster:.2f} times as fast per core as the standard library"
 
 
-def _side_by_side(git_dirs: list[Path]) -> list[Line]:
+def _side_by_side(git_dirs: list[Path]) -> Iterator[Line]:
     units = [
         Repository(f"bench/{number}", head_commit(path), "unknown", path)
         for number, path in enumerate(git_dirs)
     ]
-    return [
-        _one_core("git to Parquet, one core", lambda path: _ours(units, path)),
-        _one_core("ast to JSON Lines, one core", lambda path: _peer(units, path)),
-    ]
+    yield _one_core("git to Parquet, one core", lambda path: _ours(units, path))
+    yield _one_core("ast to JSON Lines, one core", lambda path: _peer(units, path))
 
 
 def _one_core(what: str, work: Callable[[Path], int]) -> Line:

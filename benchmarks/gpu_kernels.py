@@ -28,7 +28,7 @@ def errors(device: torch.device) -> dict[str, Any]:
     packed = nf4.pack(
         [(torch.randn(count, 512, device=device) * 0.02).bfloat16() for count in columns]
     )
-    plain = packed._restored()
+    plain = packed.restored()
     table = nf4.table(device)
     x = torch.randn(5, 512, device=device).bfloat16()
     found: dict[str, Any] = {}

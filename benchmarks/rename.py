@@ -146,10 +146,12 @@ def _rejudged(package: Package, site: Site, row: Row, oracle: Oracle) -> Row:
         if path.is_relative_to(package.folder)
     }  # fmt: skip
     edits = edited_offsets(site, inside) if outcome.edits is None else outcome.edits
-    touched = oracle.judge(site, edits) or Touched(None, None, None)
+    certain = edits if outcome.certain_edits is None else outcome.certain_edits
+    touched = oracle.judge(site, edits, certain) or Touched()
     return replace(
-        row, seen=touched.seen, unrelated=touched.unrelated, missed=touched.missed, judged_by=PROBE
-    )
+        row, seen=touched.seen, unrelated=touched.unrelated, missed=touched.missed,
+        unasked=touched.unasked, judged_by=PROBE,
+    )  # fmt: skip
 
 
 def _keep(row: Row, kept: Path) -> None:
@@ -198,12 +200,13 @@ def _try(
         certain_passed = _passes(package, outcome.certain, usual, seen)
     edits = outcome.edits
     edits = edited_offsets(site, changed) if edits is None else edits
-    touched = oracle.judge(site, edits) or Touched(None, None, None)
+    certain = edits if outcome.certain_edits is None else outcome.certain_edits
+    touched = oracle.judge(site, edits, certain) or Touched()
     return Row(
         package.name, package.part, engine, _state(engine), str(site.path.relative_to(root)),
         site.line, site.offset, site.name, site.kind, passed, certain_passed, outcome.refused,
         outcome.doubtful, list(outcome.findings), seconds, error[:300],
-        touched.seen, touched.unrelated, touched.missed, PROBE,
+        touched.seen, touched.unrelated, touched.missed, PROBE, touched.unasked,
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """What attribute reads mean at run time: the judge of edits that touch a stranger of the same name.
 
 One run of the package's tests under `probe/rename_probe.py` says for every attribute read which
-definitions it found. Definitions have to be renamed together when one overrides the other or when
-one place reads both; that closure of the renamed function is its family. An edit of an attribute
-is *unrelated* when the place was executed and found only definitions outside of the family.
+definitions it found. Definitions have to be renamed together when one overrides the other, when
+one place reads both, or when both classes fulfil one `Protocol` of the project; that closure of the
+renamed function is its family. An edit of an attribute is *unrelated* when the place was executed
+and found only definitions outside of the family.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from rename_sites import Site
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Attribute edits that tests execute, strangers among them, family reads left out."""
+    """Attribute edits that tests execute, strangers among them, family reads left out.
 
-    seen: int | None
-    unrelated: int | None
-    missed: int | None
+    `unasked` counts the strangers among the edits that need no confirmation.
+    """
+
+    seen: int | None = None
+    unrelated: int | None = None
+    missed: int | None = None
+    unasked: int | None = None
 
 
 class Oracle:
@@ -41,17 +46,19 @@ class Oracle:
             self._sites[name, path, offset] = meanings
             self._join(name, [one for one in meanings if _counts(one)])
 
-    def judge(self, site: Site, edited: Mapping[Path, tuple[int, ...]]) -> Touched | None:
+    def judge(
+        self,
+        site: Site,
+        edited: Mapping[Path, tuple[int, ...]],
+        certain: Mapping[Path, tuple[int, ...]],
+    ) -> Touched | None:
         """Return what the edits touched, or None when the function is not among the record's."""
         own = self._own_id(site)
         if own is None:
             return None
         family = self._find(site.name, own)
-        offsets = {
-            (str(path.relative_to(self._root)), offset)
-            for path, found in edited.items() for offset in found
-        }  # fmt: skip
-        seen = unrelated = missed = 0
+        offsets, unasked_offsets = self._keys(edited), self._keys(certain)
+        seen = unrelated = missed = unasked = 0
         for (name, path, offset), meanings in self._sites.items():
             if name != site.name:
                 continue
@@ -60,10 +67,18 @@ class Oracle:
             )  # fmt: skip
             if (path, offset) in offsets:
                 seen += 1
-                unrelated += not ours and any(one != "unknown" for one in meanings)
+                if not ours and any(one != "unknown" for one in meanings):
+                    unrelated += 1
+                    unasked += (path, offset) in unasked_offsets
             else:
                 missed += ours
-        return Touched(seen, unrelated, missed)
+        return Touched(seen, unrelated, missed, unasked)
+
+    def _keys(self, edited: Mapping[Path, tuple[int, ...]]) -> set[tuple[str, int]]:
+        return {
+            (str(path.relative_to(self._root)), offset)
+            for path, found in edited.items() for offset in found
+        }  # fmt: skip
 
     def _own_id(self, site: Site) -> str | None:
         path = str(site.path.relative_to(self._root))

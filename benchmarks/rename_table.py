@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rename_sites import Site
 
-PROBE = "2"
+PROBE = "3"
 _HEAD = (
     "engine", "n", "tests pass", "pass or refused", "broken, no finding", "broken, not asked",
-    "good refused", "good with a doubt", "no stranger touched", "median / p95 ms",
+    "good refused", "good with a doubt", "no stranger touched", "… unasked", "median / p95 ms",
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Row:
     unrelated: int | None
     missed: int | None
     judged_by: str = ""  # which state of the probe; rows of another one do not count for strangers
+    unasked: int | None = None  # strangers among the edits that need no confirmation
 
     @property
     def key(self) -> str:
@@ -88,6 +89,7 @@ def _cells(engine: str, rows: Sequence[Row]) -> list[str]:
         _share(sum(row.refused for row in good), len(good)),
         _share(sum(row.doubtful and not row.refused for row in good), len(good)),
         _share(sum(not row.unrelated for row in judged), len(judged)),
+        _share(sum(not row.unasked for row in judged), len(judged)),
         f"{statistics.median(times):.0f} / {p95:.0f}",
     ]
 

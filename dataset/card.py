@@ -5,9 +5,39 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from dataset import deduplicate, near_duplicates
 from dataset.filters import FILTERS, OPTIONAL
+from dataset.headers import COPYLEFT_HEADER
 from dataset.statistics import Statistics, quantiles
 
+_WHAT = {
+    **{filter_.name: filter_.reason for filter_ in (*FILTERS, *OPTIONAL)},
+    deduplicate.EXCLUDED: "its repository must not be used",
+    deduplicate.LICENCE: "none of the licences asked for",
+    deduplicate.SURPLUS_TEST: "tests beyond their share of a repository",
+    deduplicate.LEAK: "the question is one that models are measured on",
+    deduplicate.DUPLICATE: "question and name of an earlier function",
+    deduplicate.MANY_NAMES: "a fourth name for one question",
+    near_duplicates.NEAR_DUPLICATE: "nearly the text of an earlier function",
+    near_duplicates.NEAR_LEAK: "nearly a question that models are measured on",
+    f"file: {COPYLEFT_HEADER}": "under a copyleft licence of its own",
+    "file: generated": "written by a program",
+    "file: link": "a symbolic link, or no file",
+    "file: minified": "lines too long to be written by hand",
+    "file: missing in the repository": "the clone lacks it",
+    "file: not text": "zero bytes in it",
+    "file: too large": "over 1 MB",
+    "file: unreadable": "the system refused to read it",
+    "file: vendored folder": "code of others, or hidden",
+    "row: not JSON": "a line of a table that is damaged",
+    "row: not Python": "another language, or no code",
+    "address: file not there": "not in the tree of the commit",
+    "refused: excluded": "repositories that must not be used",
+    "refused: licence": "repositories with none of the licences asked for",
+    "refused: not there": "repositories without a clone",
+    "refused: repository not there": "addresses in repositories without a clone",
+    "refused: unreadable": "repositories that cannot be read",
+}
 _SHARES = (0.5, 0.9, 0.99)
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -58,11 +88,10 @@ def card(found: Statistics, title: str) -> str:
 
 def reasons(found: Statistics) -> list[tuple[str, str, int]]:
     """(name, what it is, count) of all that was left out, the largest first."""
-    what = {filter_.name: filter_.reason for filter_ in (*FILTERS, *OPTIONAL)}
     skipped = ("functions", "files", "bytes")
     return sorted(
         (
-            (name, what.get(name, ""), count)
+            (name, _WHAT.get(name, ""), count)
             for name, count in found.counts.items()
             if name not in skipped and not name.startswith("rows")
         ),
@@ -71,7 +100,7 @@ def reasons(found: Statistics) -> list[tuple[str, str, int]]:
 
 
 def _reasons(found: Statistics) -> list[tuple[str, str, str]]:
-    read = ("functions read", "", f"{found.counts.get('functions', 0):,}")
+    read = ("functions read", "all that were found", f"{found.counts.get('functions', 0):,}")
     return [read, *((name, what, f"{count:,}") for name, what, count in reasons(found))]
 
 

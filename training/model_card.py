@@ -14,8 +14,11 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def adapter_card(values: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown with the hub's YAML header, from a recipe's values and the trainer's log."""
+def adapter_card(
+    values: Mapping[str, Any], history: Sequence[Mapping[str, Any]], cost: Mapping[str, str]
+) -> str:
+    """Markdown with the hub's YAML header, from a recipe's values, the trainer's log and what the
+    run cost."""
     base = values["model_name_or_path"]
     settings = "\n".join(f"| `{name}` | {values[name]} |" for name in _SHOWN if name in values)
     losses = [entry for entry in history if "loss" in entry]
@@ -25,6 +28,7 @@ def adapter_card(values: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
         figures.append(f"training loss: {losses[0]['loss']:.4f} to {losses[-1]['loss']:.4f}")
     if held_out:
         figures.append(f"held-out loss: {held_out[-1]['eval_loss']:.4f}")
+    spent = "\n".join(f"| {name} | {value} |" for name, value in cost.items())
     method = "DPO on rename pairs" if "beta" in values else "supervised fine-tuning"
     return (
         f"---\nbase_model: {base}\nlibrary_name: peft\npipeline_tag: text-generation\n"
@@ -38,6 +42,7 @@ def adapter_card(values: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
         "The question is written by `dataset.forms.ask_chat`; it works best with no other text.\n\n"
         f"## How it was trained\n\n| setting | value |\n|---|---|\n{settings}\n\n"
         f"{'; '.join(figures)}\n\n"
+        f"| cost | |\n|---|---|\n{spent}\n\n"
         "## Limits\n\nNames are suggestions: the model may invent, and it knows only what the"
         " function's own text says. Its answers carry the licence and terms of the base model.\n"
     )

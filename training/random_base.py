@@ -81,7 +81,7 @@ def main(arguments: argparse.Namespace) -> int:
 def write_base(shape: LlamaShape, text: Path, out: Path, seed: int) -> None:
     """Write configuration, tokenizer and random weights (bf16, in shards) to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / "config.json", _config(shape))
+    _write(out / "config.json", config(shape))
     _write(
         out / "generation_config.json",
         {"_from_model_config": True, "bos_token_id": 1, "eos_token_id": 2},
@@ -90,7 +90,8 @@ def write_base(shape: LlamaShape, text: Path, out: Path, seed: int) -> None:
     _write_weights(shape, out, seed)
 
 
-def _config(shape: LlamaShape) -> dict[str, Any]:
+def config(shape: LlamaShape) -> dict[str, Any]:
+    """What `config.json` says of such a base."""
     return {
         "architectures": ["LlamaForCausalLM"],
         "bos_token_id": 1,

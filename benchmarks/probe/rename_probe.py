@@ -217,5 +217,23 @@ def pytest_unconfigure() -> None:
                 vars(one).keys() | _stores.get((_file_of(one), one.__qualname__), set())
             ):
                 _link(name, _definers(one.__mro__, name))
+    _link_protocols()
     sites = [(*_sites[site], sorted(found)) for site, found in _found.items()]
     Path(OUT).write_text(json.dumps({"sites": sites, "links": sorted(_links)}), "utf-8")
+
+
+def _link_protocols() -> None:
+    """Link the members of each protocol of the project with those of the classes that fulfil it."""
+    classes = [one for one in gc.get_objects() if isinstance(one, type) and _file_of(one)]
+    for protocol in classes:
+        if not vars(protocol).get("_is_protocol"):
+            continue
+        members = {
+            name for part in protocol.__mro__ if vars(part).get("_is_protocol")
+            for name in (*vars(part), *getattr(part, "__annotations__", ()))
+            if not name.startswith(("__", "_abc_", "_is_"))
+        }  # fmt: skip
+        for one in classes:
+            if members and all(hasattr(one, name) for name in members):
+                for name in members & NAMES:
+                    _link(name, [_class_id(protocol, name), *_definers(one.__mro__, name)])

@@ -16,6 +16,10 @@ _EMBEDDED = "embedded"
 
 def load_predictor(name: str, settings: Settings) -> NamePredictor:
     """Load a predictor by name; raises NamewrightError when it is unknown or cannot be loaded."""
+    if name == "transformers" or (name == "auto" and _fits(settings)):
+        from server.predictors.transformers import load_transformers
+
+        return load_transformers(settings)
     if name in ("auto", _EMBEDDED):
         from server.predictors.embedded import load_embedded
 
@@ -43,6 +47,15 @@ def load_lasting(name: str, settings: Settings) -> NamePredictor:
     if first.identity.name == _EMBEDDED:
         return first
     return FallbackPredictor(first, _EMBEDDED, lambda: load_predictor(_EMBEDDED, settings))
+
+
+def _fits(settings: Settings) -> bool:
+    """Whether a model for this machine is set and can run here."""
+    if not settings.model:
+        return False
+    from server.predictors.transformers import fits
+
+    return not fits(settings)
 
 
 class _Absent:

@@ -60,9 +60,12 @@ class TextCollector:
                         self._judge_string(file, mention)
                     elif mention.role == "comment":
                         self._judge_prose(file, mention.start, is_comment=True)
-                    elif mention.role == "broken":
-                        reason = "the file does not parse here"
-                        self._ledger.find("confirm", reason, file, mention.start)
+                    if mention.role == "broken" or _in_error(mention):
+                        # Far from the function it may be meant to be broken: a test's data.
+                        at_home = file.path in {path for path, _ in self._family.scopes}
+                        reason = "the file does not parse here; mend the syntax first"
+                        severity = "refuse" if at_home else "confirm"
+                        self._ledger.find(severity, reason, file, mention.start)
             elif not self._family.is_local:
                 self._judge_text_file(file)
 
@@ -251,6 +254,10 @@ class TextCollector:
     def _is_unique(self) -> bool:
         everyone = definers(self._inference, self._family.name)
         return all(one in self._family.classes for one in everyone)
+
+
+def _in_error(mention: Mention) -> bool:
+    return any(node.type == "ERROR" for node in mention.chain)
 
 
 def _is_key_string(file: SourceFile, mention: Mention) -> bool:

@@ -21,7 +21,7 @@ from server.refactoring.values import ClassValue, FunctionValue, Place, paramete
 _BUILTIN_WEIGHT = 3.0
 _IMPORTED_WEIGHT = 2.0
 _ASKED = 0.75
-_ANYTHING_WEIGHT = 0.05
+_ANYTHING_WEIGHT = 0.1
 _PACKAGE_FILES = 400
 _MANY_KNOWN = 5
 _IMPORTS: WeakKeyDictionary[SourceFile, frozenset[str]] = WeakKeyDictionary()

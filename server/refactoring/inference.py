@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from server.refactoring.annotations import Annotations
 from server.refactoring.calls import Calls
 from server.refactoring.classes import Classes, method_of_self
+from server.refactoring.filled import with_contents
 from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.lookup import Lookup, definition_of
 from server.refactoring.narrowing import Narrowing
@@ -210,9 +211,9 @@ class Inference:
             case "parameter":
                 return self._targets.parameter(one)
             case "attribute":
-                return self._targets.assigned(at.above())
+                return with_contents(self, one, self._targets.assigned(at.above()))
             case _:
-                return self._targets.assigned(at)
+                return with_contents(self, one, self._targets.assigned(at))
 
     def _decorated(self, function: FunctionValue) -> Values:
         """Return the function, and the instances of the project's classes that wrap it."""

@@ -49,4 +49,4 @@ def _known_codec(name: str) -> str:
         codec = codecs.lookup(name.replace("_", "-"))
     except LookupError:
         return "utf-8"
-    return "utf-8" if codec.name in {"utf-8", "ascii", "utf-8-sig"} else codec.name
+    return "utf-8" if codec.name in {"utf-8", "utf-8-sig"} else codec.name

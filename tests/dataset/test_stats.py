@@ -20,6 +20,10 @@ def corpus(tmp_path: Path) -> Path:
     code = tmp_path / "code"
     code.mkdir()
     (code / "a.py").write_text(functions("rows", 12) + "\n\ndef wrapper(a, b):\n    return a(b)\n")
+    (code / "b.py").write_text((code / "a.py").read_text())
+    (code / "c_pb2.py").write_text("x = 1\n")
+    (code / "d.py").symlink_to(code / "a.py")
+    (code / "e.py").write_bytes(b"x = 1\0")
     out = tmp_path / "out"
     assert main(["build", "--source", "folder", "--path", str(code), "--out", str(out)]) == 0
     return out
@@ -32,7 +36,14 @@ def test_card_has_front_matter_and_counts(corpus: Path) -> None:
     assert about["configs"][0]["data_files"] == [{"split": "train", "path": "train-*.parquet"}]
     assert about["pretty_name"] == "Our names"
     assert "| train | 12 |" in text
-    assert "| says nothing | a name like foo, wrapper or x | 1 |" in text
+    assert "| says nothing | a name like foo, wrapper or x | 2 |" in text
+    table = text.partition("## What was left out")[2].partition("##")[0]
+    rows = [line.split(" | ") for line in table.split("\n") if line.startswith("| ")]
+    assert {row[0] for row in rows} >= {
+        f"| {each}"
+        for each in ("exact duplicate", "file: generated", "file: link", "file: not text")
+    }
+    assert all(what.strip() for _, what, _ in rows)
     assert "| local/code | 12 | 100.0% |" in text
 
 

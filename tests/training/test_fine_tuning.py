@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.training.conftest import ROOT, Workshop
+from training.finetuning.effort import effort
 
 WEIGHTS = "adapter_model.safetensors"
 Train = Callable[..., tuple[int, str, str]]
@@ -49,6 +52,22 @@ def test_lora_learns_and_leaves_an_adapter_with_a_card(lora_run: Path) -> None:
     card = (lora_run / "adapter" / "README.md").read_text()
     assert "base_model:" in card
     assert "| `lora_r` | 8 |" in card
+    assert "| hardware | 1 × processor |" in card
+    assert re.search(r"\| time \| \d+\.\d\d h in the last session \|", card)
+
+
+def test_energy_is_told_by_the_power_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 350.00\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    cost = effort([{"loss": 1.0}, {"train_runtime": 7200.0}], 2)
+    assert cost["hardware"] == "2 × a card"
+    assert cost["energy"].startswith("at most 1.40 kWh")
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert "energy" not in effort([{"train_runtime": 7200.0}], 2)
 
 
 def test_each_evaluation_shows_names_for_held_out_functions(lora_run: Path) -> None:
@@ -110,9 +129,9 @@ def test_a_stopped_run_that_is_resumed_gives_the_same_adapter(
     assert (stopped / "adapter" / WEIGHTS).read_bytes() == expected
 
 
-def stop_at(recipe: Path, moment: Path, number: int) -> int:
+def stop_at(recipe: Path, moment: Path, number: int, kind: str = "sft") -> int:
     """Start the recipe in a process of its own and signal it once `moment` is there."""
-    command = [sys.executable, "-m", "training", "sft", "--config", str(recipe)]
+    command = [sys.executable, "-m", "training", kind, "--config", str(recipe)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:  # fmt: skip
@@ -141,6 +160,22 @@ def test_preferences_begin_from_the_adapter(
     assert before.keys() == after.keys()
     assert any(not before[name].equal(after[name]) for name in before)
     assert not (tmp_path / "dpo" / "adapter" / "ref").exists()
+
+
+def test_preferences_that_are_killed_and_resumed_give_the_same_adapter(
+    workshop: Workshop, train: Train, lora_run: Path, tmp_path: Path
+) -> None:
+    changes = {"adapter": str(lora_run / "adapter"), "max_steps": 4, "save_steps": 2,
+               "eval_strategy": "no", "eval_steps": None}  # fmt: skip
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    recipe = workshop.recipe("dpo", output_dir=str(whole), **changes)
+    assert train("dpo", "--config", recipe)[0] == 0
+    recipe = workshop.recipe("dpo", output_dir=str(stopped), **changes)
+    assert stop_at(recipe, stopped / "checkpoint-2", signal.SIGKILL, "dpo") == -signal.SIGKILL
+    assert not (stopped / "adapter").exists()
+    assert train("dpo", "--config", recipe, "--resume")[0] == 0
+    expected = (whole / "adapter" / WEIGHTS).read_bytes()
+    assert (stopped / "adapter" / WEIGHTS).read_bytes() == expected
 
 
 def test_a_finished_run_is_not_overwritten(

@@ -193,19 +193,17 @@ def test_rows_too_short_for_the_prompt(workshop: Workshop, train: Train, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        ({}, "activation_checkpointing: true"),
+        ({"activation_checkpointing": False}, "activation_checkpointing: true"),
         (
-            {"fused_layers": False, "keep_products": True},
+            {"activation_checkpointing": False, "fused_layers": True},
+            "activation_checkpointing: true",
+        ),
+        (
+            {"activation_checkpointing": False, "keep_products": True},
             "keep_products: false and activation_checkpointing: true",
         ),
-        (
-            {"activation_checkpointing": True},
-            "per_device_train_batch_size: 2 and gradient_accumulation_steps: 16",
-        ),
-        (
-            {"activation_checkpointing": True, "per_device_train_batch_size": 1},
-            "optim: paged_adamw_8bit",
-        ),
+        ({}, "per_device_train_batch_size: 4 and gradient_accumulation_steps: 8"),
+        ({"per_device_train_batch_size": 1}, "optim: paged_adamw_8bit"),
     ],
 )
 def test_running_out_of_memory_names_the_setting_to_change(
@@ -260,3 +258,31 @@ def test_a_dry_run_says_what_is_needed(workshop: Workshop, train: Train, tmp_pat
     assert "--memory-limit lots" in train(
         "sft", "--config", recipe, "--dry-run", "--memory-limit", "lots"
     )[2]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        [
+            "fused_layers=true",
+            "attn_implementation=packed",
+            "activation_checkpointing=false",
+            "per_device_train_batch_size=4",
+            "gradient_accumulation_steps=8",
+        ],
+    ],
+    ids=["as shipped", "fused"],
+)
+def test_the_7b_recipe_fits_a_24_gb_card(train: Train, tmp_path: Path, changes: list[str]) -> None:
+    """By the dry run, which needs only the shape of the base."""
+    from training.random_base import SHAPES, config
+
+    (tmp_path / "config.json").write_text(json.dumps(config(SHAPES["codellama-7b"])))
+    status, out, error = train(
+        "sft", "--config", RECIPES / "codellama-7b/qlora.yaml", "--dry-run",
+        "--memory-limit", "24GB", f"model_name_or_path={tmp_path}", f"data={ROOT}", *changes,
+    )  # fmt: skip
+    assert status == 0, error
+    assert "6,738.5 M parameters, 319.8 M trained" in out
+    assert "fits into 24.0 GB" in out

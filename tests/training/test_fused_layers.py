@@ -12,7 +12,7 @@ import torch
 
 from tests.training.conftest import Workshop
 from training.errors import TrainingError
-from training.finetuning import fused, packed_attention, pointwise
+from training.finetuning import fused, kernel_check, packed_attention, pointwise
 
 Train = Callable[..., tuple[int, str, str]]
 ENDS = torch.tensor([0, 5, 6, 13], dtype=torch.int32)
@@ -136,9 +136,40 @@ def test_documents_attend_within_themselves() -> None:
         torch.testing.assert_close(out[start:end], part)
 
 
+def test_kernels_that_compute_something_else_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = torch.device("cpu")
+    kernel_check.check_kernels(processor)
+    right = kernel_check.pointwise.rotated
+
+    def mirrored(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, sign: int) -> torch.Tensor:
+        return right(x, cos, sin, -sign if x.dtype == torch.bfloat16 else sign)
+
+    monkeypatch.setattr(kernel_check.pointwise, "rotated", mirrored)
+    with pytest.raises(TrainingError, match="rotation gives wrong numbers on this GPU"):
+        kernel_check.check_kernels(processor)
+
+    def absent(*_: object) -> torch.Tensor:
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(kernel_check.pointwise, "rotated", absent)
+    with pytest.raises(TrainingError, match=r"does not run on this GPU \(no kernel image\)"):
+        kernel_check.check_kernels(processor)
+
+
 def test_other_layers_are_refused() -> None:
     with pytest.raises(TrainingError, match="no decoder layer"):
         fused.fuse(torch.nn.Linear(2, 2))
+
+
+def test_sharded_layers_are_refused(
+    workshop: Workshop, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`accelerate launch` says so by an environment variable, not in the recipe."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    recipe = workshop.recipe("qlora", output_dir=str(tmp_path / "run"), fused_layers=True)
+    status, _, error = train("sft", "--config", recipe)
+    assert status == 2
+    assert "fused_layers does not work with FSDP; set it: false" in error
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])

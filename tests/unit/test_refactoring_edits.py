@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.cli import main
 from server.refactoring.edits import (
     Finding,
     RenameError,
@@ -52,6 +53,15 @@ def test_a_name_that_the_encoding_cannot_hold_is_refused(tmp_path: Path) -> None
     plan = plan_rename(Workspace((tmp_path,)), path, 24, "имя")
     assert plan.refused
     assert "latin" in plan.findings[-1].reason or "iso8859" in plan.findings[-1].reason
+
+
+def test_an_ascii_file_takes_no_other_letters(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"# coding: ascii\ndef old(): ...\n")
+    plan = plan_rename(Workspace((tmp_path,)), path, 20, "n\u00f6w")
+    assert [one.reason for one in plan.findings if one.severity == "refuse"] == [
+        "the new name cannot be written in the file's ascii"
+    ]
 
 
 def test_text_that_is_not_in_its_encoding(tmp_path: Path) -> None:
@@ -195,4 +205,5 @@ def test_a_read_only_file_is_refused_and_nothing_is_written(
     ]
     with pytest.raises(RenameError, match="read-only"):
         write_plan(before, include_doubtful=False)
+    assert main(["rename", str(tmp_path / "a.py"), "--line", "1", "new", "--apply"]) == 1
     assert (tmp_path / "a.py").read_text() == "def old(): ...\n"

@@ -88,6 +88,28 @@ CERTAIN: dict[str, Project] = {
             "        return [getattr(self, name) for name in self.PARTS]\n",
         )
     },
+    "a method that says it returns itself": {
+        "a.py": TWO.replace(
+            "    def «old»(self): ...\n",
+            "    def «old»(self): ...\n\n    def same(self) -> 'Self': ...\n",
+        )
+        + "A().same().«old»()\n",
+    },
+    "two names for one value": {
+        "a.py": TWO,
+        "b.py": IMPORTED + "\nfirst = second = A()\nfirst.«old»()\nsecond.«old»()\n",
+    },
+    "a holder of any attribute": {
+        "a.py": "import threading\n\n" + TWO + "mine = threading.local()\nmine.old()\n",
+    },
+    "a list that is filled elsewhere": {
+        "a.py": TWO + "class Stack:\n    def __init__(self):\n        self.many = []\n"
+        "        self.named = {}\n\n    def go(self):\n        for one in self.many:\n"
+        "            one.«old»()\n        return [one.old() for one in self.named.values()]\n",
+        "b.py": "from a import A, B, Stack\n\nstack = Stack()\nstack.many.append(A())\n"
+        "stack.named['x'] = B()\n\n\ndef f():\n    found = []\n    found.append(A())\n"
+        "    for one in found:\n        one.«old»()\n",
+    },
     "an example that imports nothing": {
         "p/a.py": 'def «old»():\n    """Say.\n\n    >>> p.«old»()\n    >>> other.old()\n    """\n',
         "p/__init__.py": "from .a import «old»\n",
@@ -245,3 +267,11 @@ def test_a_listed_name_that_is_a_key_too_forbids_the_rename(tmp_path: Path) -> N
     plan = plan_project(tmp_path, project)
     refusals = [one.reason for one in plan.findings if one.severity == "refuse"]
     assert any("the same names serve other ends" in one for one in refusals)
+
+
+def test_a_call_that_cannot_fit_is_not_certain(tmp_path: Path) -> None:
+    project = {
+        "a.py": "class A:\n    def «old»(self): ...\n\n\ndef f(thing):\n    thing.old(1, key=2)\n"
+    }
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=False) == expected(project, "old")

@@ -171,6 +171,10 @@ CERTAIN: dict[str, Project] = {
         "a.py": "class A:\n    def «__old»(self): ...\n    def go(self): self.«__old»()\n"
         "class B(A):\n    def __old(self): ...\n",
     },
+    "a module's attribute put in its place from elsewhere": {
+        "a.py": "def «old»(): ...\n",
+        "b.py": "import a\nfrom c import wrap\na.«old» = wrap(a.«old»)\n",
+    },
     "keywords and modules of the same name": {
         "a.py": "def «old»(n): ...\n",
         "old.py": "",
@@ -204,6 +208,13 @@ DOUBTFUL: dict[str, tuple[Project, str]] = {
         },
         "B.old is used in the same place",
     ),
+    "a union with something outside that has the name": (
+        {
+            "a.py": "class A:\n    def «count»(self, x): ...\n"
+            "def f(x: A | str):\n    return x.«count»('a')\n",
+        },
+        "str.count, outside the project, is used in the same place",
+    ),
     "names mirrored in another namespace": (
         {
             "a.py": "def «old»(): ...\n",
@@ -231,7 +242,8 @@ DOUBTFUL: dict[str, tuple[Project, str]] = {
 
 @pytest.mark.parametrize(("project", "reason"), DOUBTFUL.values(), ids=DOUBTFUL.keys())
 def test_doubtful_edits_ask_first(tmp_path: Path, project: Project, reason: str) -> None:
-    old = "old_one" if "old_one" in next(iter(project.values())) else "old"
+    first = next(iter(project.values()))
+    old = first[first.index("«") + 1 : first.index("»")]
     plan = plan_project(tmp_path, project)
     assert not plan.refused
     assert renamed(tmp_path, project, plan, doubtful=True) == expected(project, old)
@@ -386,11 +398,21 @@ def test_ignored_files_and_environments_stay_out(tmp_path: Path) -> None:
     assert {path.name for path in plan.edits} == {"a.py", "kept_gen.py"}
 
 
-def test_a_file_that_does_not_parse_is_doubtful_or_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    {
+        "def old(): ...\n\nold(\n": True,  # the use itself cannot be read
+        "def old(): ...\n\nold()\n\ndef g(:\n    pass\n": False,
+    }.items(),
+)
+def test_a_file_that_does_not_parse_is_refused_or_asked_about(
+    tmp_path: Path, source: str, refused: bool
+) -> None:
     a = tmp_path / "a.py"
-    a.write_text("def old(): ...\n\nold(\n")
+    a.write_text(source)
     plan = plan_rename(Workspace((tmp_path,)), a, 4, "new")
-    assert plan.doubtful
+    assert plan.refused is refused
+    assert any("does not parse" in one.reason for one in plan.findings)
 
 
 def _starts(plan: RenamePlan) -> list[int]:

@@ -11,7 +11,8 @@ from training.errors import TrainingError
 
 HELP = (
     "embedded, embedded=WEIGHTS, transformers=MODEL, transformers=MODEL,ADAPTER,"
-    " openai=ENDPOINT,MODEL, most-frequent=CORPUS or nearest=CORPUS; [LABEL:] before it names it"
+    " openai=ENDPOINT,MODEL, generate=MODEL, generate=MODEL,ADAPTER, most-frequent=CORPUS or"
+    " nearest=CORPUS; [LABEL:] before it names it"
 )
 
 
@@ -54,6 +55,12 @@ def open_predictor(text: str, weights: Path | None = None) -> Opened:
         opened = baselines.most_frequent if kind == "most-frequent" else baselines.nearest_neighbour
         predictor = opened(Path(first))
         return Opened(label or predictor.identity.name, predictor)
+    if kind == "generate":
+        from training.evaluation.generation import load_generator
+
+        if not first:
+            raise TrainingError(f"--predictor {text}: expected generate=MODEL or MODEL,ADAPTER")
+        return Opened(label or rest, load_generator(first, second))
     from server.predictors.choose import load_predictor
 
     settings = Settings()

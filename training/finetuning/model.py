@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
-from training.finetuning.recipe import Recipe
+from training.finetuning.recipe import Recipe, is_sharded
 
 # A base larger than this is of no use on a processor.
 _LARGEST_ON_CPU = 500_000_000
@@ -81,7 +81,7 @@ def load_model(recipe: Recipe) -> Any:
             dtype=getattr(torch, model.dtype) if model.dtype != "auto" else "auto",
             attn_implementation=model.attn_implementation,
             quantization_config=get_quantization_config(model),
-            device_map=None if arguments.fsdp else place,
+            device_map=None if is_sharded(arguments.fsdp) else place,
             **(arguments.model_init_kwargs or {}),
         )
     except torch.OutOfMemoryError:

@@ -22,7 +22,7 @@ def _kept(place, seed, threshold):
     return value.to(tl.int64) >= threshold.to(tl.int64)
 
 
-@triton.jit(do_not_specialize=["seed", "threshold", "count"])
+@triton.jit(do_not_specialize=["seed", "threshold"])
 def _dropped(x, out, count, seed, threshold, scale, block: tl.constexpr):
     place = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     within = place < count
@@ -31,7 +31,7 @@ def _dropped(x, out, count, seed, threshold, scale, block: tl.constexpr):
     tl.store(out + place, value.to(out.dtype.element_ty), mask=within)
 
 
-@triton.jit(do_not_specialize=["seed", "threshold", "count"])
+@triton.jit(do_not_specialize=["seed", "threshold"])
 def _add_dropped(total, gradient, count, seed, threshold, scale, block: tl.constexpr):
     place = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     within = place < count
@@ -41,7 +41,7 @@ def _add_dropped(total, gradient, count, seed, threshold, scale, block: tl.const
     tl.store(total + place, value.to(total.dtype.element_ty), mask=within)
 
 
-@triton.jit(do_not_specialize=["count"])
+@triton.jit
 def _swiglu(gate, up, out, count, block: tl.constexpr):
     place = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     within = place < count
@@ -50,7 +50,7 @@ def _swiglu(gate, up, out, count, block: tl.constexpr):
     tl.store(out + place, (g * tl.sigmoid(g) * u).to(out.dtype.element_ty), mask=within)
 
 
-@triton.jit(do_not_specialize=["count"])
+@triton.jit
 def _swiglu_gradients(gradient, gate, up, up_gradient, count, block: tl.constexpr):
     place = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     within = place < count

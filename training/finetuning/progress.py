@@ -11,6 +11,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from training.finetuning.checkpoints import Signals
+from training.finetuning.recipe import is_sharded
 from training.finetuning.rows import Renderer
 
 _NAME_TOKENS = 24
@@ -93,7 +94,10 @@ class Samples(TrainerCallback):
         self._tracker = tracker
 
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        if not self._rows or not state.is_world_process_zero or model is None or args.fsdp:
+        # Generation would gather a sharded model's weights in one process alone.
+        if not self._rows or not state.is_world_process_zero or model is None:
+            return
+        if is_sharded(args.fsdp):
             return
         names = greedy_names(model, self._renderer, [question for question, _ in self._rows])
         lines = ["| actual | named |", "|---|---|"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -112,6 +113,11 @@ def load(path: Path, kind: Literal["sft", "dpo"], changes: Iterable[str] = ()) -
     return Recipe(path, model, arguments, data, values)
 
 
+def is_sharded(fsdp: Any) -> bool:
+    """Whether FSDP shards the model: by the recipe, or by the file given to `accelerate launch`."""
+    return bool(fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("true", "1")
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's scalars: `2e-4` is a number, and `no` is a word."""
 
@@ -191,8 +197,8 @@ def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> No
             raise TrainingError(
                 f"{path}: fused_layers keeps products of its own; set keep_products: false"
             )
-        if values.get("fsdp"):
-            raise TrainingError(f"{path}: fused_layers does not work with fsdp; set it: false")
+        if is_sharded(values.get("fsdp")):
+            raise TrainingError(f"{path}: fused_layers does not work with FSDP; set it: false")
     if values.get("save_total_limit") == 1:
         raise TrainingError(f"{path}: save_total_limit: expected 2 or more, got 1")
     if values.get("use_liger_kernel") and importlib.util.find_spec("liger_kernel") is None:

@@ -135,7 +135,12 @@ def make_trainer(
                     "tensorboard" in arguments.report_to),
         ],
     )  # fmt: skip
-    if recipe.data.fused_layers:
+    fused = recipe.data.fused_layers
+    if arguments.device.type == "cuda" and (fused or recipe.model.attn_implementation == "packed"):
+        from training.finetuning.kernel_check import check_kernels
+
+        check_kernels(arguments.device, fused)
+    if fused:
         from training.finetuning.fused import fuse
 
         fuse(trainer.model)
@@ -145,6 +150,7 @@ def make_trainer(
 
 
 def _save(recipe: Recipe, trainer: Any, renderer: Renderer, out: Path) -> None:
+    from training.finetuning.effort import effort
     from training.model_card import adapter_card
 
     partial = out.with_name("adapter.partial")
@@ -157,7 +163,8 @@ def _save(recipe: Recipe, trainer: Any, renderer: Renderer, out: Path) -> None:
     trainer.save_model(str(partial), _internal_call=True)
     trainer.accelerator.wait_for_everyone()
     if trainer.args.should_save:
-        card = adapter_card(recipe.values, trainer.state.log_history)
+        history = trainer.state.log_history
+        card = adapter_card(recipe.values, history, effort(history, trainer.args.world_size))
         (partial / "README.md").write_text(card, encoding="utf-8")
         checkpoints.publish(partial, out)
 

@@ -10,6 +10,7 @@ each length (in steps of `BUCKET` tokens) that a prompt is read at, one for a de
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ class Engine:
         self.grammar = grammar.to(network.device)
         self.prefix = tuple(prefix)
         self.steps = steps
-        self._batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens
         self._records = records and network.device.type == "cuda"
         self._benches: dict[tuple[int, int, int], _Bench] = {}
         self._graphs: dict[tuple[int, int, int, int], torch.cuda.CUDAGraph] = {}
@@ -135,7 +136,7 @@ class Engine:
         for index in order:
             length = _rounded(len(prompts[index].tokens)) + BUCKET
             last = batches[-1] if batches else []
-            if not last or len(last) >= _BATCH or (len(last) + 1) * length > self._batch_tokens:
+            if not last or len(last) >= _BATCH or (len(last) + 1) * length > self.batch_tokens:
                 batches.append([])
             batches[-1].append(index)
         return batches
@@ -196,7 +197,12 @@ class Engine:
             # That run is the answer; a recording executes nothing.
             work()
             torch.cuda.synchronize()
-            self._graphs[key] = self._recorded(work)
+            try:
+                self._graphs[key] = self._recorded(work)
+            except RuntimeError as error:
+                # Slower, not wrong: some operation of this torch cannot be recorded.
+                sys.stderr.write(f"CUDA graphs are not used ({error})\n")
+                self._records = False
         else:
             graph.replay()
 

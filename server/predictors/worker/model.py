@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -16,12 +17,24 @@ from server.predictors.worker.engine import LONGEST, Engine, Prompt
 from server.predictors.worker.loading import Mode, load_network
 from server.predictors.worker.prompt import Prompts, load_tokenizer
 from server.predictors.worker.search import Hypothesis
-from server.predictors.worker.shapes import check_weights, fit_adapter, sizes_of
+from server.predictors.worker.shapes import (
+    check_weights,
+    fit_adapter,
+    memory_needed,
+    sizes_of,
+)
+from server.predictors.worker.trial import try_kernels
 
 # The most tokens of a name with its end.
 STEPS = 12
+# How many names are looked for when nobody says otherwise.
+BEAMS = 5
 # The lengths of prompts that are prepared for before the first question.
 _WARM = (128, 192, 256, 320, 384, 448, 512)
+
+
+class NoRoom(ModelError):
+    """The card's memory does not hold the model now; it may later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +56,10 @@ class Named:
 
 
 class Model:
-    """A loaded model; `longest` is the most tokens of a prompt."""
+    """A loaded model; `beams` is how many names it has prepared to look for at once."""
 
-    def __init__(self, prompts: Prompts, engine: Engine) -> None:
+    def __init__(self, prompts: Prompts, engine: Engine, beams: int) -> None:
+        self._beams = beams
         self.prompts = prompts
         self.engine = engine
 
@@ -62,7 +76,8 @@ class Model:
             Prompt(self.prompts.tokens(text), grammar.start(prefix))
             for text, prefix in zip(texts, prefixes, strict=True)
         ]
-        return [self._named(found) for found in self.engine.answer(prompts, k, stop)]
+        answers = self.engine.answer(prompts, max(k, self._beams), stop)
+        return [self._named(found)[:k] for found in answers]
 
     def score(self, texts: Sequence[str], names: Sequence[str]) -> list[float]:
         """The log-probability of each question's given name."""
@@ -71,6 +86,19 @@ class Model:
             for text, name in zip(texts, names, strict=True)
         ]
         return self.engine.score([prompt for prompt, _ in rows], [answer for _, answer in rows])
+
+    @contextmanager
+    def in_less_memory(self) -> Generator[None]:
+        """Free the buffers, and read shorter prompts and smaller batches meanwhile."""
+        self.engine.release()
+        if self.engine.network.device.type == "cuda":
+            torch.cuda.empty_cache()
+        longest, batch = self.prompts.longest, self.engine.batch_tokens
+        self.prompts.longest, self.engine.batch_tokens = longest // 4, batch // 8
+        try:
+            yield
+        finally:
+            self.prompts.longest, self.engine.batch_tokens = longest, batch
 
     def _named(self, found: Sequence[Hypothesis]) -> list[Named]:
         best: dict[str, float] = {}
@@ -86,7 +114,7 @@ def load_model(
     wanted: Wanted,
     progress: Callable[[str, float], None],
     steps: int = STEPS,
-    beams: int = 5,
+    beams: int = BEAMS,
 ) -> Model:
     """Load what is wanted; raises ModelError when it cannot be used.
 
@@ -98,20 +126,56 @@ def load_model(
     adapter = open_adapter(find_folder(wanted.adapter, "adapter")) if wanted.adapter else None
     matrices = {} if adapter is None else fit_adapter(adapter, base, sizes)
     device = choose_device(wanted.device)
+    _check_room(memory_needed(sizes, adapter, wanted.mode), device)
     progress("reading the tokenizer", 0.0)
     folders = [base.folder] if adapter is None else [adapter.folder, base.folder]
     prompts = Prompts(load_tokenizer(folders), LONGEST)
     grammar = prompts.grammar(sizes.vocabulary)
-    network = load_network(
-        base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
-        LONGEST + 128, lambda share: progress("loading the weights", share),
-    )  # fmt: skip
-    engine = Engine(network, grammar, prompts.prefix, steps)
-    if device.type == "cuda":
-        done = iter(range(1, len(_WARM) + 1))
-        engine.warm(beams, _WARM, lambda: progress("preparing the GPU", next(done) / len(_WARM)))
-        torch.cuda.empty_cache()
-    return Model(prompts, engine)
+    try:
+        network = load_network(
+            base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
+            LONGEST + 128, lambda share: progress("loading the weights", share),
+        )  # fmt: skip
+        try_kernels(network)
+        engine = Engine(network, grammar, prompts.prefix, steps)
+        if device.type == "cuda":
+            done = iter(range(1, len(_WARM) + 1))
+            engine.warm(
+                beams, _WARM, lambda: progress("preparing the GPU", next(done) / len(_WARM))
+            )
+            torch.cuda.empty_cache()
+    except Exception as error:
+        if out_of_memory(error):
+            raise _no_room(memory_needed(sizes, adapter, wanted.mode), device) from error
+        raise
+    return Model(prompts, engine, beams)
+
+
+def describe(model: Model) -> str:
+    """Where a model runs, for people."""
+    device = model.engine.network.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the card's (or the machine's) memory was too small."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError))
+
+
+def _check_room(needed: int, device: torch.device) -> None:
+    if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < needed:
+        raise _no_room(needed, device)
+
+
+def _no_room(needed: int, device: torch.device) -> NoRoom:
+    if device.type != "cuda":
+        return NoRoom(f"the model needs about {needed / 1e9:.1f} GB of memory; use a smaller one")
+    free, total = torch.cuda.mem_get_info(device)
+    return NoRoom(
+        f"the model needs about {needed / 1e9:.1f} GB of the GPU's memory and {free / 1e9:.1f} of"
+        f" {total / 1e9:.1f} GB are free; close what else uses the card, or set transformers.mode"
+        " to memory"
+    )
 
 
 def choose_device(name: str) -> torch.device:
@@ -145,6 +209,3 @@ def kind_for(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-__all__ = ["STEPS", "Mode", "Model", "Named", "Wanted", "choose_device", "kind_for", "load_model"]

@@ -22,6 +22,7 @@ TILE = 64
 BLOCK = 64
 # The most rows that are multiplied with 4-bit weights directly; more are worth restoring them.
 FEW = 32
+_DISTRUSTED: list[bool] = []
 # Programs that keep a GPU of about a hundred multiprocessors busy.
 _PROGRAMS = 1024
 
@@ -48,9 +49,10 @@ class Packed:
             rows = numbers.shape[0] * TILE
             out = torch.empty((rows, self.width), dtype=kind, device=numbers.device)
             return kernels.restore(numbers, self.scales, table(numbers.device), out)[: self.columns]
-        return self._restored().to(kind)
+        return self.restored().to(kind)
 
-    def _restored(self) -> Tensor:
+    def restored(self) -> Tensor:
+        """The weight in float32, by plain torch."""
         numbers = self.numbers.int()
         found = torch.stack((numbers >> 4, numbers & 15), dim=-2)
         values = table(numbers.device)[found] * self.scales.float()[..., None, None]
@@ -99,7 +101,12 @@ def table(device: torch.device) -> Tensor:
 
 def triton_kernels(tensor: Tensor) -> Any:
     """The kernels for this tensor's device, or None where there is no GPU or no Triton."""
-    return _kernels() if tensor.is_cuda or _interpreted() else None
+    return _kernels() if (tensor.is_cuda or _interpreted()) and not _DISTRUSTED else None
+
+
+def distrust_kernels() -> None:
+    """Do without the kernels from now on."""
+    _DISTRUSTED.append(True)
 
 
 @lru_cache

@@ -22,11 +22,12 @@ _SAMPLES = ("def x(self):\n    return 1", "async def x():\n    pass", "class A: 
 
 
 class Prompts:
-    """Writes prompts with a tokenizer; `prefix` is what all of them begin with."""
+    """Writes prompts with a tokenizer; `prefix` is what all of them begin with, `longest` the most
+    tokens of one."""
 
     def __init__(self, tokenizer: Any, longest: int) -> None:
         self._tokenizer = tokenizer
-        self._longest = longest
+        self.longest = longest
         samples = [self._encode(sample) for sample in _SAMPLES]
         shared = 0
         while all(row[shared] == samples[0][shared] for row in samples):
@@ -37,7 +38,7 @@ class Prompts:
     def tokens(self, question: str) -> list[int]:
         """Token ids of the prompt that asks a question, at most `longest` of them."""
         found = self._encode(question)
-        while (over := len(found) - self._longest) > 0:
+        while (over := len(found) - self.longest) > 0:
             question = self._shortened(question, over)
             found = self._encode(question)
         return found
@@ -45,7 +46,7 @@ class Prompts:
     def answer(self, question: str, name: str, grammar: Grammar) -> tuple[list[int], list[int]]:
         """Token ids of the prompt, and of a name up to its end, tokenized as one text."""
         prompt = self.tokens(question)
-        while len(prompt) > self._longest - LONGEST_ANSWER:
+        while len(prompt) > self.longest - LONGEST_ANSWER:
             question = self._shortened(question, LONGEST_ANSWER)
             prompt = self._encode(question)
         text = self._text(question)

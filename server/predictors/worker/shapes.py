@@ -17,6 +17,7 @@ FAMILIES = {
 }
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+_OVERHEAD = 1.2e9
 _SUPPORTED_ROPE = {"default", "linear", "llama3"}
 
 
@@ -193,3 +194,14 @@ def _rope(config: Mapping[str, Any]) -> Rope:
 
 def _told(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
+
+
+def memory_needed(sizes: Sizes, adapter: Checkpoint | None, mode: str) -> int:
+    """Bytes that a model takes on a card, with what CUDA itself and the answers take."""
+    ends = 2 * sizes.vocabulary * sizes.width * (1 if sizes.tied else 2)
+    linear = sizes.parameters - sizes.vocabulary * sizes.width * (1 if sizes.tied else 2)
+    if mode == "speed":
+        return int(2 * linear + ends + _OVERHEAD)
+    # Four bits and a scale of 16 for each block of 64.
+    added = 0 if adapter is None else sum(one.size for one in adapter.tensors.values())
+    return int(linear * (0.5 + 2 / 64) + ends + added + _OVERHEAD)

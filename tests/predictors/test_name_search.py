@@ -1,0 +1,175 @@
+"""The worker's search finds what transformers' own beam search finds, with the same scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import gpu_reference
+from dataset.functions import find_functions
+from dataset.question import ask
+from server.predictors.worker.engine import Prompt, Stopped
+from server.predictors.worker.grammar import make_grammar
+from server.predictors.worker.model import Model, Wanted, load_model
+
+ROOT = Path(__file__).parents[2]
+BEAMS, STEPS = 5, 8
+
+
+def questions(count: int) -> list[str]:
+    """Functions of this project, the short ones, as they are asked about."""
+    found: list[str] = []
+    for path in sorted((ROOT / "server").rglob("*.py")):
+        texts = [ask(function).text for function in find_functions(path.read_bytes())]
+        found += [text for text in texts if len(text) < 400]
+    assert len(found) >= count
+    return found[:count]
+
+
+def prompts(model: Model, count: int) -> list[Prompt]:
+    start = model.engine.grammar.start(None)
+    return [Prompt(model.prompts.tokens(text), start) for text in questions(count)]
+
+
+def test_it_agrees_with_transformers_on_200_prompts(model: Model, base: Path) -> None:
+    """As the issue demands: sets equal for 98%, log-probabilities within 0.05."""
+    asked = prompts(model, 200)
+    ours = model.engine.answer(asked, BEAMS)
+    reference = gpu_reference.as_transformers(base, gpu_reference.in_float32(model.engine.network))
+    with torch.inference_mode():
+        theirs = [
+            gpu_reference.generate(reference, one, model.engine.grammar, BEAMS, STEPS)
+            for one in asked
+        ]
+    found = gpu_reference.compare(ours, theirs)
+    assert found.equal_sets >= 0.98, found.told()
+    assert found.most_apart < 0.05, found.told()
+    # A test in which nothing ends, or everything at once, would show little.
+    lengths = {len(one.tokens) for row in ours for one in row if one.ended}
+    assert len(lengths) >= 4
+
+
+def test_four_bits_and_an_adapter_agree_with_peft_and_bitsandbytes(
+    base: Path, adapter: Path
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    wanted = Wanted(str(base), str(adapter), "memory", "cpu")
+    model = load_model(wanted, lambda what, share: None, STEPS)
+    asked = prompts(model, 24)
+    ours = model.engine.answer(asked, BEAMS)
+    quantised = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
+    plain = AutoModelForCausalLM.from_pretrained(
+        base, quantization_config=quantised, dtype=torch.float32
+    )
+    reference = PeftModel.from_pretrained(plain, str(adapter)).eval()
+    with torch.inference_mode():
+        theirs = [
+            gpu_reference.generate(reference, one, model.engine.grammar, BEAMS, STEPS)
+            for one in asked
+        ]
+    found = gpu_reference.compare(ours, theirs)
+    # Scales are kept in 16 bits here, and weights that bitsandbytes restores are rounded.
+    assert found.overlap >= 0.95, found.told()
+    assert found.median_apart < 0.05, found.told()
+
+
+def test_merging_an_adapter_gives_what_it_gives_beside_its_base(base: Path, adapter: Path) -> None:
+    wanted = Wanted(str(base), str(adapter), "speed", "cpu")
+    merged = load_model(wanted, lambda what, share: None, STEPS)
+    without = load_model(Wanted(str(base), "", "speed", "cpu"), lambda what, share: None, STEPS)
+    asked = prompts(merged, 8)
+    assert merged.engine.answer(asked, BEAMS) != without.engine.answer(asked, BEAMS)
+
+
+def test_a_batch_gives_what_single_questions_give(model: Model) -> None:
+    asked = prompts(model, 12)
+    single = [model.engine.answer([one], BEAMS)[0] for one in asked]
+    found = gpu_reference.compare(model.engine.answer(asked, BEAMS), single)
+    assert (found.equal_sets, found.most_apart < 1e-3) == (1.0, True)
+
+
+def test_a_name_is_scored_as_it_was_found(model: Model) -> None:
+    texts = questions(6)
+    better: list[float] = []
+    for text, names in zip(texts, model.names(texts, [None] * 6, 5), strict=True):
+        for one in names:
+            (score,) = model.score([text], [one.name])
+            better.append(one.log_probability - score)
+    # A name may be found in other pieces than the tokenizer's, which then score better.
+    assert min(better) > -1e-3
+    assert min(map(abs, better)) < 1e-3
+
+
+@pytest.mark.parametrize("prefix", ["", "_", "__"])
+def test_known_underscores_are_kept(model: Model, prefix: str) -> None:
+    for names in model.names(questions(8), [prefix] * 8, 5):
+        for one in names:
+            assert one.name.isidentifier()
+            assert len(one.name) - len(one.name.lstrip("_")) == len(prefix)
+
+
+def test_a_long_function_loses_its_end_only(model: Model) -> None:
+    body = "\n".join(f"    total += values[{number}]" for number in range(2000))
+    tokens = model.prompts.tokens(f"def x(values):\n{body}\n    return total")
+    assert len(tokens) <= model.prompts.longest
+    assert tokens[: len(model.prompts.prefix)] == list(model.prompts.prefix)
+    assert tokens[-3:] == model.prompts.tokens("def x(): pass")[-3:]
+
+
+def test_it_stops_between_steps(model: Model) -> None:
+    asked: list[None] = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) == 3
+
+    with pytest.raises(Stopped):
+        model.engine.answer(prompts(model, 1), BEAMS, stop)
+
+
+PIECES = {
+    "</s>": 0, "▁": 1, "▁get": 2, "get": 3, "_": 4, "▁_": 5, "__": 6, "2": 7, "(": 8, "▁x": 9,
+    "<0x0A>": 10, "_items": 11, "▁__": 12, "é": 13,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prefix", "tokens", "name"),
+    [
+        ("", [2, 11, 0], "get_items"),
+        ("", [1, 3, 7, 10], "get2"),
+        ("", [5, 3, 0], None),
+        ("", [1, 7, 0], None),
+        ("", [2, 8, 0], None),
+        ("", [2, 9, 0], None),
+        ("_", [5, 3, 1], "_get"),
+        ("_", [2, 0], None),
+        ("_", [12, 3, 0], None),
+        ("__", [12, 3, 0], "__get"),
+        ("__", [5, 4, 3, 0], "__get"),
+        (None, [5, 3, 0], "_get"),
+        (None, [2, 4, 3, 0], "get_get"),
+        (None, [2, 13, 0], None),
+        (None, [0], None),
+    ],
+)
+def test_what_spells_a_name(prefix: str | None, tokens: list[int], name: str | None) -> None:
+    grammar = make_grammar(PIECES, {0}, [0], len(PIECES))
+    state = grammar.start(prefix)
+    allowed = True
+    for token in tokens:
+        allowed = allowed and bool(grammar.allowed[state, token])
+        state = int(grammar.following[state, token])
+    assert allowed == (name is not None)
+    assert bool(grammar.ends[tokens[-1]])
+    if name is not None:
+        assert grammar.name(tokens) == name
