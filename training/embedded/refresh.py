@@ -34,6 +34,8 @@ def refresh(
 ) -> None:
     """Train all but the embedding, the rate falling linearly to zero; a line per ten steps.
 
+    What falls is what is left of the examples, or of the minutes where those end first.
+
     The rows beyond the examples, as many as `held_out`, are only measured.
     """
     random = np.random.default_rng(seed)
@@ -58,11 +60,14 @@ def refresh(
             losses += loss.detach()
         tokens += answers
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        done = (step + 1) / steps
+        if recipe.minutes:
+            done = max(done, (time.monotonic() - started) / 60 / recipe.minutes)
         for settings in optimiser.param_groups:
-            settings["lr"] = recipe.rate * min((step + 1) / _WARMUP_STEPS, 1 - step / steps)
+            settings["lr"] = recipe.rate * max(min((step + 1) / _WARMUP_STEPS, 1 - done), 0.0)
         optimiser.step()
         optimiser.zero_grad()
-        last = step + 1 == steps
+        last = done >= 1
         if (step + 1) % _LOG_STEPS == 0 or last:
             line = f"refresh step {step + 1} of {steps} answer_loss {losses.item() / tokens:.4f}"
             if len(held_out) and (last or (step + 1) % _HELD_OUT_STEPS == 0):
@@ -73,6 +78,8 @@ def refresh(
                 stream.write(line + "\n")
             losses.zero_()
             tokens = 0
+        if last:
+            return
 
 
 def _pair(encoded: Encoded, index: int, without_context: bool, vocabulary: Vocabulary) -> Pair:

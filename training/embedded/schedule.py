@@ -26,7 +26,8 @@ class Schedule:
 @dataclass(frozen=True)
 class Refresh:
     """The last stage: `data` is a corpus of repositories that pre-training left out, `bare` the
-    share of its functions that show no context; `held_out` of them are measured, not learnt."""
+    share of its functions that show no context; `held_out` of them are measured, not learnt;
+    `minutes` ends it by the clock where the examples last longer (0: never)."""
 
     data: Path
     examples: int = 8_000
@@ -34,3 +35,4 @@ class Refresh:
     rate: float = 1e-4
     bare: float = 0.5
     held_out: int = 0
+    minutes: float = 0.0
