@@ -57,7 +57,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.version:
         raise TrainingError("--version is missing; say what the embedded model is called")
-    _convert(run, arguments.out, arguments.quantization)
+    _convert(run, arguments.out, quantized=arguments.quantization == "int8")
     shutil.copyfile(run / "tokenizer.json", arguments.out / "tokenizer.json")
     write_manifest(arguments.out, arguments.version, None)
     if arguments.calibrate:
@@ -69,18 +69,13 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _convert(run: Path, out: Path, quantization: str) -> None:
+def _convert(run: Path, out: Path, *, quantized: bool) -> None:
     import torch
-    from tokenizers import Tokenizer
 
     from training.embedded.export import export
     from training.embedded.model import Shape
 
     state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
     shape = Shape(**json.loads((run / "shape.json").read_text()))
-    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
-    tokens = [
-        tokenizer.id_to_token(index) or f"<unused{index}>" for index in range(shape.vocabulary)
-    ]
     arrays = {name: value.float().numpy() for name, value in state.items()}
-    export(arrays, shape, tokens, out, None if quantization == "float32" else quantization)
+    export(arrays, shape, out, quantized=quantized)

@@ -12,7 +12,7 @@ from server.errors import NamewrightError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class WeightsError(NamewrightError):
@@ -65,7 +65,7 @@ def open_weights(folder: Path) -> Weights:
 
 def write_manifest(folder: Path, version: str, calibration: Calibration | None) -> None:
     """Describe the files that lie in a folder of weights now."""
-    names = ("config.json", "model.bin", "vocabulary.json", "tokenizer.json")
+    names = ("model.onnx", "model.bin", "tokenizer.json")
     manifest: dict[str, object] = {
         "format": FORMAT,
         "version": version,

@@ -69,7 +69,7 @@ wheel.write_bytes(b"wheel")
 pure = Resource("pygls", "https://index.example/pygls-2.1.1-py3-none-any.whl", "0" * 64)
 def native(system):
     tag = "_".join(system)
-    return Resource("ctranslate2", f"https://index.example/ctranslate2-{tag}.whl", "1" * 64)
+    return Resource("onnxruntime", f"https://index.example/onnxruntime-{tag}.whl", "1" * 64)
 resources = {system: [native(system), pure] for system in SYSTEMS}
 template = pathlib.Path(sys.argv[2]).read_text("utf-8")
 print(render(template, "https://code.example/ann/namewright", "1.2.3", wheel, resources))
@@ -85,7 +85,7 @@ print(render(template, "https://code.example/ann/namewright", "1.2.3", wheel, re
     assert done.returncode == 0, done.stderr
     formula = done.stdout
     assert formula.count('resource "pygls"') == 1
-    assert formula.count('resource "ctranslate2"') == 4
+    assert formula.count('resource "onnxruntime"') == 4
     assert formula.index('resource "pygls"') < formula.index("on_macos do")
     mac = formula[formula.index("on_macos do") : formula.index("on_linux do")]
     assert mac.index("on_arm do") < mac.index("on_macos_on_arm") < mac.index("on_intel do")

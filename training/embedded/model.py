@@ -1,7 +1,7 @@
 """The network of the embedded model: a decoder in Llama's form with normalised queries and keys.
 
 Pre-normalisation (RMSNorm), rotary positions (arXiv 2104.09864), SwiGLU (arXiv 2002.05202),
-grouped-query attention (arXiv 2305.13245) and tied embeddings: all of it known to CTranslate2.
+grouped-query attention (arXiv 2305.13245) and tied embeddings.
 """
 
 from __future__ import annotations

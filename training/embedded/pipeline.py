@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from training.embedded.model import Decoder
 
 SPLITS = {"train": "encoded.npz", "validation": "validation.npz"}
+REFRESH = "refresh.npz"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,17 @@ def prepare(recipe: PretrainRecipe) -> None:
             groups = row_groups(recipe.data, split, late)
             encoded = encode_examples(read_group, groups, tokenizer, recipe.encode_workers)
             save_encoded(encoded, recipe.out / file)
+    if recipe.refresh is not None:
+        _prepare_refresh(recipe.refresh, tokenizer, recipe)
+
+
+def _prepare_refresh(refresh: Refresh, tokenizer: Tokenizer, recipe: PretrainRecipe) -> None:
+    from training.embedded.corpus import read_group, row_groups
+
+    if not (recipe.out / REFRESH).exists():
+        groups = row_groups(refresh.data)
+        encoded = encode_examples(read_group, groups, tokenizer, recipe.encode_workers)
+        save_encoded(encoded, recipe.out / REFRESH)
 
 
 def _has(folder: Path, split: str) -> bool:
@@ -192,7 +204,9 @@ def refresh(recipe: PretrainRecipe) -> None:
     out.mkdir(exist_ok=True)
     shutil.copyfile(recipe.out / "tokenizer.json", out / "tokenizer.json")
     tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-    train_on(model, tokenizer, recipe.refresh, recipe.seed, recipe.out / "log.txt")
+    _prepare_refresh(recipe.refresh, tokenizer, recipe)
+    encoded, vocabulary = load_encoded(recipe.out / REFRESH), Vocabulary.of(tokenizer)
+    train_on(model, encoded, vocabulary, recipe.refresh, recipe.seed, recipe.out / "log.txt")
     _save(model, out)
 
 

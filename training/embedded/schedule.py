@@ -26,10 +26,13 @@ class Schedule:
 @dataclass(frozen=True)
 class Refresh:
     """The last stage: `data` is a corpus of repositories that pre-training left out, `bare` the
-    share of its functions that show no context."""
+    share of its functions that show no context; `held_out` of them are measured, not learnt;
+    `minutes` ends it by the clock where the examples last longer (0: never)."""
 
     data: Path
     examples: int = 8_000
     batch: int = 32
     rate: float = 1e-4
     bare: float = 0.5
+    held_out: int = 0
+    minutes: float = 0.0

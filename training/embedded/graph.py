@@ -1,0 +1,413 @@
+"""The embedded network as an ONNX graph that reads prompts and searches names with shared ones.
+
+One graph serves both: without a prompt's cache it reads a whole prompt; with one, several branches
+go on from the same prompt, whose keys and values are held once and never copied (a beam's own are
+a few tokens). Products are int8 by int8: activations are quantized by row at run time, and the
+rows' scales are applied where they cost least, or nowhere where a norm follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from training.embedded.model import Shape
+
+Arrays = Mapping[str, np.ndarray]
+# Operators beside the standard's: documented with ONNX Runtime ("contrib operators").
+_CONTRIB = "com.microsoft"
+_STANDARD_VERSION, _CONTRIB_VERSION, _IR_VERSION = 18, 1, 9
+# Longest prompt and name together; `server.predictors.embedded_prompt` stays well below.
+POSITIONS = 1_024
+_BLOCK = 256
+_FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
+
+
+def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
+    """The graph of `arrays` (names of `Decoder.state_dict`), with int8 or fp32 products.
+
+    Inputs, with B branches of S tokens over a prompt of P and R earlier own tokens: `tokens`,
+    `positions` (B, S); `mask` (S, R + S), added to scores; `rows`, which of the B * S positions
+    give logits; `prompt_keys`, `prompt_values` (layers, groups, P, head); `own_keys`,
+    `own_values` (layers, groups, B, R, head). Without a prompt (P = 0) B is 1, R is 0 and the
+    mask is not read. Outputs: `logits` (rows, vocabulary), `keys` and `values` of the S tokens
+    (layers, groups, B, S, head).
+    """
+    graph = _Graph()
+    sizes = _sizes(graph, shape)
+    network = _Quantized(graph, arrays) if quantized else _Plain(graph, arrays)
+    hidden = network.embedded("tokens")
+    added = ""
+    keys: list[str] = []
+    values: list[str] = []
+    for index in range(shape.layers):
+        hidden, added, key, value = _layer(graph, network, shape, sizes, index, hidden, added)
+        keys.append(key)
+        values.append(value)
+    hidden, _ = _normed(graph, network, "norm.weight", hidden, added, shape)
+    graph.op("Identity", [network.logits(hidden)], "logits")
+    for name, parts in (("keys", keys), ("values", values)):
+        stacked = [graph.op("Unsqueeze", [part, graph.integers(0)]) for part in parts]
+        graph.op("Concat", stacked, name, axis=0)
+    return graph.model(_inputs(shape), _outputs(shape))
+
+
+class _Graph:
+    """Nodes in order, and the constants they read."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self._count = 0
+
+    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
+        self.constants[name] = np.array(value, dtype=dtype, order="C")
+        return name
+
+    def integers(self, *values: int) -> str:
+        return self.constant("_".join(["int", *map(str, values)]), values, np.int64)
+
+    def ops(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        self._count += 1
+        names = [f"{kind}_{self._count}_{index}" for index in range(outputs)]
+        self._add(kind, inputs, names, attributes)
+        return names
+
+    def op(self, kind: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
+        self._count += 1
+        name = name or f"{kind}_{self._count}"
+        self._add(kind, inputs, [name], attributes)
+        return name
+
+    def reshape(self, value: str, *shape: int) -> str:
+        return self.op("Reshape", [value, self.integers(*shape)])
+
+    def transpose(self, value: str, *order: int) -> str:
+        return self.op("Transpose", [value], perm=order)
+
+    def join(self, *parts: str | int) -> str:
+        """A shape made of known numbers and one-element tensors."""
+        return self.op("Concat", [p if isinstance(p, str) else self.integers(p) for p in parts],
+                       axis=0)  # fmt: skip
+
+    def branch(self, name: str, nodes: list[NodeProto], outputs: Sequence[str]) -> Any:
+        infos = [helper.make_tensor_value_info(output, _FLOAT, None) for output in outputs]
+        return helper.make_graph(nodes, name, [], infos)
+
+    def model(self, inputs: list[Any], outputs: list[Any]) -> ModelProto:
+        constants = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "namewright", inputs, outputs, constants)
+        opsets = [
+            helper.make_opsetid("", _STANDARD_VERSION),
+            helper.make_opsetid(_CONTRIB, _CONTRIB_VERSION),
+        ]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+
+    def _add(
+        self, kind: str, inputs: Sequence[str], outputs: list[str], attributes: dict[str, Any]
+    ) -> None:
+        domain = attributes.pop("domain", "")
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), outputs, domain=domain, **attributes)
+        )
+
+
+class _Plain:
+    """Weights and products in fp32."""
+
+    def __init__(self, graph: _Graph, arrays: Arrays) -> None:
+        self.graph = graph
+        self.arrays = arrays
+
+    def vector(self, name: str) -> str:
+        return self.graph.constant(name, self.arrays[name])
+
+    def embedded(self, tokens: str) -> str:
+        flat = self.graph.reshape(tokens, -1)
+        table = self.graph.constant("embedding", self.arrays["embedding.weight"])
+        return self.graph.op("Gather", [table, flat], axis=0)
+
+    def logits(self, hidden: str) -> str:
+        return self.graph.op("MatMul", [hidden, self.graph.transpose("embedding", 1, 0)])
+
+    def rows(self, value: str) -> tuple[str, str]:
+        """A matrix ready for `product`, and what its rows' results are to be multiplied by."""
+        return value, self.graph.constant("one", 1.0)
+
+    def product(self, rows: str, *names: str) -> str:
+        weight = np.concatenate([self.arrays[name] for name in names])
+        return self.graph.op("MatMul", [rows, self.graph.constant(names[0], weight.T)])
+
+    def scaled(self, value: str, scale: str) -> str:
+        return value if scale == "one" else self.graph.op("Mul", [value, scale])
+
+
+class _Quantized(_Plain):
+    """Weights int8 by output, activations uint8 by row, sums int32."""
+
+    def embedded(self, tokens: str) -> str:
+        graph, weight = self.graph, self.arrays["embedding.weight"]
+        codes, scale = _int8(weight)
+        # One table for the lookup and, in blocks with a zero at 128, for the logits.
+        blocks = (*weight.shape[:1], -1, _BLOCK if weight.shape[1] % _BLOCK == 0 else 32)
+        table = graph.constant(
+            "embedding", (codes.astype(np.int16) + 128).reshape(blocks), np.uint8
+        )
+        flat = graph.reshape(tokens, -1)
+        found = graph.reshape(graph.op("Gather", [table, flat], axis=0), -1, weight.shape[1])
+        centred = graph.op(
+            "Sub", [graph.op("Cast", [found], to=_FLOAT), graph.constant("centre", 128.0)]
+        )
+        scales = graph.op("Gather", [graph.constant("embedding.scale", scale), flat], axis=0)
+        return graph.op("Mul", [centred, graph.op("Unsqueeze", [scales, graph.integers(-1)])])
+
+    def logits(self, hidden: str) -> str:
+        vocabulary, blocks, block = self.graph.constants["embedding"].shape
+        scales = np.repeat(self.graph.constants["embedding.scale"], blocks)
+        return self.graph.op(
+            "MatMulNBits",
+            [hidden, "embedding", self.graph.constant("embedding.scales", scales)],
+            domain=_CONTRIB,
+            K=blocks * block,
+            N=vocabulary,
+            bits=8,
+            block_size=block,
+            accuracy_level=4,  # int8 activations
+        )
+
+    def rows(self, value: str) -> tuple[str, str]:
+        graph = self.graph
+        largest = graph.op("ReduceMax", [graph.op("Abs", [value]), graph.integers(-1)], keepdims=0)
+        scale = graph.op("Mul", [largest, graph.constant("step", 1 / 127)])
+        scale = graph.op("Max", [scale, graph.constant("least", 1e-12)])
+        zero = graph.op(
+            "Expand",
+            [graph.constant("zero", 128, np.uint8), graph.op("Shape", [scale])],
+        )
+        codes = graph.op("QuantizeLinear", [value, scale, zero], axis=0)
+        return codes, graph.op("Unsqueeze", [scale, graph.integers(-1)])
+
+    def product(self, rows: str, *names: str) -> str:
+        codes, scale = _int8(np.concatenate([self.arrays[name] for name in names]))
+        weight = self.graph.constant(names[0], codes.T, np.int8)
+        scales = self.graph.constant(names[0] + ".scale", scale)
+        one, zero = self.graph.constant("one", 1.0), self.graph.constant("zero", 128, np.uint8)
+        return self.graph.op(
+            "MatMulIntegerToFloat", [rows, weight, one, scales, zero], domain=_CONTRIB
+        )
+
+    def scaled(self, value: str, scale: str) -> str:
+        return self.graph.op("Mul", [value, scale])
+
+
+def _int8(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes between -127 and 127, and the scale of each output (row)."""
+    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127
+    return np.rint(weight / scale[:, None]).astype(np.int8), scale.astype(np.float32)
+
+
+def _layer(
+    graph: _Graph, network: _Plain, shape: Shape, sizes: dict[str, str], index: int, hidden: str,
+    added: str,
+) -> tuple[str, str, str, str]:  # fmt: skip
+    """The stream, what is still to be added to it, and the layer's new keys and values."""
+    prefix = f"layers.{index}."
+    normed, hidden = _normed(graph, network, prefix + "attention.norm.weight", hidden, added, shape)
+    seen, key, value = _attention(graph, network, shape, sizes, index, normed)
+    if index == shape.layers - 1:  # nobody looks at the others from here on
+        seen, hidden = (graph.op("Gather", [part, "rows"], axis=0) for part in (seen, hidden))
+    rows, scale = network.rows(seen)
+    added = network.scaled(network.product(rows, prefix + "attention.o.weight"), scale)
+    name = prefix + "feed_forward."
+    normed, hidden = _normed(graph, network, name + "norm.weight", hidden, added, shape)
+    rows, scale = network.rows(normed)
+    gate = network.scaled(network.product(rows, name + "gate.weight"), scale)
+    inner = graph.op("QuickGelu", [gate], domain=_CONTRIB, alpha=1.0)  # that is SiLU
+    # The scale of `up` goes through the product with the gate, and is applied at the narrow end.
+    inner = graph.op("Mul", [inner, network.product(rows, name + "up.weight")])
+    rows, inner_scale = network.rows(inner)
+    both = inner_scale if scale == "one" else graph.op("Mul", [scale, inner_scale])
+    return hidden, network.scaled(network.product(rows, name + "down.weight"), both), key, value
+
+
+def _normed(
+    graph: _Graph, network: _Plain, name: str, hidden: str, added: str, shape: Shape
+) -> tuple[str, str]:
+    """RMSNorm of `hidden + added`, and that sum."""
+    weight, epsilon = network.vector(name), shape.norm_epsilon
+    if not added:
+        return _rms_norm(graph, hidden, weight, epsilon), hidden
+    normed, _, _, total = graph.ops(
+        "SkipSimplifiedLayerNormalization",
+        [hidden, added, weight],
+        4,
+        domain=_CONTRIB,
+        epsilon=epsilon,
+    )
+    return normed, total
+
+
+def _rms_norm(graph: _Graph, value: str, weight: str, epsilon: float) -> str:
+    return graph.op(
+        "SimplifiedLayerNormalization", [value, weight], axis=-1, epsilon=epsilon, stash_type=1
+    )
+
+
+def _attention(
+    graph: _Graph, network: _Plain, shape: Shape, sizes: dict[str, str], index: int, normed: str
+) -> tuple[str, str, str]:
+    """What the heads see (B * S, width), and the new keys and values (groups, B, S, head)."""
+    heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
+    prefix = f"layers.{index}.attention."
+    rows, scale = network.rows(normed)
+    product = network.product(rows, *(f"{prefix}{part}.weight" for part in "qkv"))
+    split = graph.integers((heads + groups) * head, groups * head)
+    turned, value = graph.ops("Split", [product, split], 2, axis=-1)
+    value = network.scaled(value, scale)
+    # No scale for queries and keys: their norm takes it out again.
+    turned = graph.reshape(turned, -1, heads + groups, head)
+    ones = graph.constant("ones", np.ones(head))
+    turned = _rms_norm(graph, turned, ones, shape.norm_epsilon)
+    query_norm = network.arrays[prefix + "q_norm.weight"] / np.sqrt(head)
+    norms = [query_norm] * heads + [network.arrays[prefix + "k_norm.weight"]] * groups
+    turned = graph.op("Mul", [turned, graph.constant(prefix + "norms", norms)])
+    outer, graph.nodes = graph.nodes, []
+    names = _over_prompt(graph, shape, sizes, index, turned, value)
+    over_prompt = graph.branch(f"over_prompt_{index}", graph.nodes, names)
+    graph.nodes = []
+    names = _whole(graph, shape, turned, value)
+    whole = graph.branch(f"whole_{index}", graph.nodes, names)
+    graph.nodes = outer
+    seen, keys, values = graph.ops(
+        "If", ["has_prompt"], 3, then_branch=over_prompt, else_branch=whole
+    )
+    return seen, keys, values
+
+
+def _whole(graph: _Graph, shape: Shape, turned: str, value: str) -> list[str]:
+    """Attention within a prompt that is read for the first time."""
+    heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
+    query, key = graph.ops("Split", [turned, graph.integers(heads, groups)], 2, axis=1)
+    wide, narrow = heads * head, groups * head
+    seen, keys, values = graph.ops(
+        "GroupQueryAttention",
+        [
+            graph.reshape(query, 1, -1, wide),
+            graph.reshape(key, 1, -1, narrow),
+            graph.reshape(value, 1, -1, narrow),
+            "", "", "last_position", "prompt_total", "cosines", "sines",
+        ],
+        3,
+        domain=_CONTRIB,
+        num_heads=heads,
+        kv_num_heads=groups,
+        do_rotary=1,
+        scale=1.0,
+    )  # fmt: skip
+    return [
+        graph.reshape(seen, -1, wide),
+        graph.transpose(keys, 1, 0, 2, 3),
+        graph.transpose(values, 1, 0, 2, 3),
+    ]
+
+
+def _over_prompt(
+    graph: _Graph, shape: Shape, sizes: dict[str, str], index: int, turned: str, value: str
+) -> list[str]:
+    """Attention of the branches to the prompt they share and to their own tokens."""
+    heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
+    cube = graph.join("branches", "length", heads + groups, head)
+    turned = graph.transpose(graph.op("Reshape", [turned, cube]), 0, 2, 1, 3)
+    turned = graph.op("RotaryEmbedding", [turned, "positions", "cosines", "sines"], domain=_CONTRIB)
+    query, key = graph.ops("Split", [turned, graph.integers(heads, groups)], 2, axis=1)
+    key = graph.transpose(key, 1, 0, 2, 3)
+    value = graph.op("Reshape", [value, graph.join("branches", "length", groups, head)])
+    value = graph.transpose(value, 2, 0, 1, 3)
+    query = graph.op("Reshape", [query, graph.join("branches", groups, -1, head)])
+    query = graph.transpose(query, 1, 0, 2, 3)
+    layer = graph.constant(f"layer_{index}", index, np.int64)
+    prompt_key, prompt_value, own_key, own_value = (
+        graph.op("Gather", [name, layer], axis=0)
+        for name in ("prompt_keys", "prompt_values", "own_keys", "own_values")
+    )
+    own_key = graph.op("Concat", [own_key, key], axis=2)
+    own_value = graph.op("Concat", [own_value, value], axis=2)
+    to_prompt = graph.op(
+        "MatMul", [graph.reshape(query, groups, -1, head), graph.transpose(prompt_key, 0, 2, 1)]
+    )
+    to_own = graph.op("MatMul", [query, graph.transpose(own_key, 0, 1, 3, 2)])
+    to_own = graph.op("Add", [graph.op("Reshape", [to_own, sizes["to_own"]]), "mask"])
+    to_prompt = graph.op("Reshape", [to_prompt, sizes["to_prompt"]])
+    share = graph.op("Softmax", [graph.op("Concat", [to_prompt, to_own], axis=-1)], axis=-1)
+    of_prompt, of_own = graph.ops("Split", [share, "share_sizes"], 2, axis=-1)
+    of_prompt = graph.op("Reshape", [of_prompt, sizes["of_prompt"]])
+    of_own = graph.op("Reshape", [of_own, sizes["of_own"]])
+    seen = [
+        graph.op("Reshape", [graph.op("MatMul", [weights, values]), sizes["seen"]])
+        for weights, values in ((of_prompt, prompt_value), (of_own, own_value))
+    ]
+    together = graph.transpose(graph.op("Add", seen), 1, 3, 0, 2, 4)
+    return [
+        graph.reshape(together, -1, heads * head),
+        graph.op("Identity", [key]),
+        graph.op("Identity", [value]),
+    ]
+
+
+def _sizes(graph: _Graph, shape: Shape) -> dict[str, str]:
+    """What all layers share: sizes of the inputs, shapes made of them, the rotary tables."""
+    groups, each = shape.key_value_heads, shape.heads // shape.key_value_heads
+    half = shape.head_width // 2
+    steps = shape.rotary_base ** -(np.arange(half) / half)
+    angles = np.arange(POSITIONS)[:, None] * steps
+    graph.constant("cosines", np.cos(angles))
+    graph.constant("sines", np.sin(angles))
+    graph.op("Shape", ["tokens"], "branches", start=0, end=1)
+    graph.op("Shape", ["tokens"], "length", start=1, end=2)
+    graph.op("Shape", ["prompt_keys"], "prompt_length", start=2, end=3)
+    graph.op("Shape", ["mask"], "own_length", start=1, end=2)
+    graph.op("Concat", ["prompt_length", "own_length"], "share_sizes", axis=0)
+    some = graph.op("Greater", ["prompt_length", graph.integers(0)])
+    graph.op("Squeeze", [some], "has_prompt")
+    total = graph.op("Cast", ["length"], to=TensorProto.INT32)
+    graph.op("Sub", [total, graph.constant("one_less", [1], np.int32)], "last_position")
+    graph.op("Squeeze", [total], "prompt_total")
+    queries = graph.op("Mul", ["length", graph.integers(each)])
+    all_queries = graph.op("Mul", ["branches", queries])
+    return {
+        "to_own": graph.join(groups, "branches", each, "length", -1),
+        "to_prompt": graph.join(groups, "branches", each, "length", "prompt_length"),
+        "of_prompt": graph.join(groups, all_queries, "prompt_length"),
+        "of_own": graph.join(groups, "branches", queries, "own_length"),
+        "seen": graph.join(groups, "branches", each, "length", shape.head_width),
+    }
+
+
+def _inputs(shape: Shape) -> list[Any]:
+    layers, groups, head = shape.layers, shape.key_value_heads, shape.head_width
+    info = helper.make_tensor_value_info
+    return [
+        info("tokens", _INT, ["branches", "length"]),
+        info("positions", _INT, ["branches", "length"]),
+        info("mask", _FLOAT, ["length", "own"]),
+        info("rows", _INT, ["rows"]),
+        *(info(n, _FLOAT, [layers, groups, "prompt", head]) for n in _cache("prompt")),
+        *(info(n, _FLOAT, [layers, groups, "branches", "earlier", head]) for n in _cache("own")),
+    ]
+
+
+def _outputs(shape: Shape) -> list[Any]:
+    cache = [shape.layers, shape.key_value_heads, "branches", "length", shape.head_width]
+    info = helper.make_tensor_value_info
+    return [
+        info("logits", _FLOAT, ["rows", shape.vocabulary]),
+        info("keys", _FLOAT, cache),
+        info("values", _FLOAT, cache),
+    ]
+
+
+def _cache(owner: str) -> tuple[str, str]:
+    return f"{owner}_keys", f"{owner}_values"

@@ -1,0 +1,29 @@
+# Types of the part of ONNX Runtime that server/predictors uses; the library ships none.
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+class SessionOptions:
+    intra_op_num_threads: int
+    inter_op_num_threads: int
+    log_severity_level: int
+    enable_cpu_mem_arena: bool
+    def add_session_config_entry(self, key: str, value: str) -> None: ...
+
+class NodeArg:
+    name: str
+    shape: list[int | str]
+
+class InferenceSession:
+    def __init__(
+        self, path: str, sess_options: SessionOptions, *, providers: Sequence[str]
+    ) -> None: ...
+    def get_inputs(self) -> list[NodeArg]: ...
+    def run(
+        self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]
+    ) -> list[npt.NDArray[np.float32]]: ...
+
+def disable_telemetry_events() -> None: ...
