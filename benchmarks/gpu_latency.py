@@ -115,7 +115,7 @@ def _one(stage: str, place: Place) -> int:
         if place.device.startswith("cuda"):
             total = torch.cuda.get_device_properties(0).total_memory
             torch.cuda.set_per_process_memory_fraction(min(1.0, place.limit / total))
-        result = STAGES[stage](place)
+        result = (STAGES | _OTHERS)[stage](place)
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
         result = {"failure": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
@@ -449,6 +449,29 @@ def _agreement(place: Place) -> dict[str, Any]:
     return told
 
 
+def _search(place: Place) -> dict[str, Any]:
+    """Our search beside `generate` on one network in float32: no rounding between the two."""
+    import torch
+
+    from benchmarks import gpu_reference
+    from server.predictors.worker.engine import Engine
+
+    if place.device.startswith("cuda"):
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    model = _load(place, "speed")
+    prompts = _prompts(model, place.prompts, place.tokens)
+    grammar = model.engine.grammar
+    network = gpu_reference.in_float32(model.engine.network)
+    engine = Engine(network, grammar, model.engine.prefix, STEPS)
+    ours = [engine.answer([prompt], BEAMS)[0] for prompt in prompts]
+    reference = gpu_reference.as_transformers(place.base, network)
+    with torch.inference_mode():
+        theirs = [
+            gpu_reference.generate(reference, prompt, grammar, BEAMS, STEPS) for prompt in prompts
+        ]
+    return {"float32": gpu_reference.compare(ours, theirs).told()}
+
+
 def _kernels(place: Place) -> dict[str, Any]:
     """The kernels against plain torch, and the 4-bit product's speed beside bitsandbytes'."""
     import torch
@@ -539,6 +562,8 @@ STAGES: dict[str, Callable[[Place], dict[str, Any]]] = {
     "first-speed": _first("speed"),
     "agreement": _agreement,
 }
+# Only when asked for: part of what `agreement` shows, and fast enough for a processor.
+_OTHERS = {"search": _search}
 
 
 def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -579,7 +604,7 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> str:
                 lines.append(
                     f"| an RTX 3090 as far from its floor, {mode} mode | {guess:.0f} | | | | | | |"
                 )
-    agreement = found.get("agreement", {})
+    agreement = found.get("agreement", found.get("search", {}))
     lines += [f"\n{name}: {line}" for name, line in agreement.items() if isinstance(line, str)]
     return "\n".join(lines)
 

@@ -19,7 +19,15 @@ MANIFEST = ROOT / "editor-clients" / "vscode" / "package.json"
 # Settings of the extension itself; they come first and are written by hand.
 OWN = ("namewright.interpreter", "namewright.trace.server")
 # A workspace nobody vouches for must not choose what runs or where functions are sent.
-_RESTRICTED = ("interpreter", "predictor", "endpoint", "model", "openai", "transformers")
+_RESTRICTED = (
+    "interpreter",
+    "predictor",
+    "endpoint",
+    "model",
+    "embedded",
+    "openai",
+    "transformers",
+)
 
 
 def updated(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -230,5 +230,5 @@ def _predictor_of(settings: Settings) -> tuple[object, ...]:
     return tuple(
         getattr(settings, one.name)
         for one in fields(settings)
-        if one.name in _OF_PREDICTOR or one.name.startswith(("openai_", "transformers_"))
+        if one.name in _OF_PREDICTOR or one.name.startswith(("embedded_", "openai_", "transformers_"))
     )

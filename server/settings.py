@@ -82,6 +82,12 @@ class Settings:
     threads: int = _option(
         0, "threads", "Threads of the embedded model; 0 chooses.", minimum=0, maximum=64
     )
+    embedded_weights: str = _option(
+        "",
+        "embedded.weights",
+        "A folder of weights for the embedded model, such as one taught with your own code; empty:"
+        " those that come with Namewright.",
+    )
     endpoint: str = _option(
         "",
         "endpoint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from dataset.question import Question
 from server.errors import NamewrightError
@@ -28,7 +29,9 @@ def load_predictor(name: str, settings: Settings) -> NamePredictor:
     if chosen == _EMBEDDED:
         from server.predictors.embedded import load_embedded
 
-        embedded = load_embedded(threads=settings.threads)
+        folder = settings.embedded_weights
+        weights = Path(folder).expanduser() if folder else None
+        embedded = load_embedded(weights, settings.threads)
         return _Instead(embedded, reason) if reason else embedded
     raise NamewrightError(
         f"the predictor {name!r} is not part of this installation; set it to 'embedded'"

@@ -34,6 +34,7 @@ from training.embedded.packing import (
     thin,
 )
 from training.embedded.pipeline import line_starts
+from training.embedded.restore import restore
 from training.embedded.tokenizer import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -232,6 +233,56 @@ def test_a_finished_run_is_refreshed_on_other_functions(run_folder: Path) -> Non
     assert "layers.0.attention.q.weight" in changed
     lines = (run_folder / "out" / "log.txt").read_text().splitlines()
     assert lines[-1].startswith("refresh step 6 of 6 answer_loss ")
+
+
+@pytest.mark.parametrize("quantization", ["int8", "float32"])
+def test_a_served_model_becomes_a_run_again(
+    run_folder: Path, tmp_path: Path, quantization: str
+) -> None:
+    served = tmp_path / "served"
+    train("export", "--run", run_folder / "out", "--out", served, "--version", "tiny",
+          "--quantization", quantization)  # fmt: skip
+    restore(served, tmp_path / "run")
+    before, after = (
+        torch.load(path / "weights.pt", weights_only=True)
+        for path in (run_folder / "out", tmp_path / "run")
+    )
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        step = value.float().abs().amax() / 127 if quantization == "int8" else 0.0
+        assert (after[name] - value.float()).abs().amax() <= 0.51 * step + 1e-6, name
+    shapes = [json.loads((path / "shape.json").read_text())
+              for path in (run_folder / "out", tmp_path / "run")]  # fmt: skip
+    assert shapes[0] == shapes[1]
+    again = tmp_path / "again"
+    train("export", "--run", tmp_path / "run", "--out", again, "--version", "tiny",
+          "--quantization", quantization)  # fmt: skip
+    assert (again / "model.bin").stat().st_size == (served / "model.bin").stat().st_size
+
+
+def test_where_there_is_no_run_the_shipped_model_is_taught(run_folder: Path) -> None:
+    recipe = run_folder / "own.yaml"
+    recipe.write_text(
+        f"data: {run_folder}\nout: {run_folder / 'own'}\nseed: 1\nencode_workers: 1\n"
+        f"refresh: {{data: {run_folder}, examples: 4, batch: 2, rate: 0.001}}\n"
+    )
+    train("pretrain", "--config", recipe, "--stage", "refresh")
+    served = run_folder / "own-served"
+    train("export", "--run", run_folder / "own" / "refreshed", "--out", served, "--version", "own")
+    asked = [sys.executable, "-m", "server", "suggest", "examples/orders.py", "--line", "23",
+             "--json", "--set", f"embedded.weights={served}"]  # fmt: skip
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["suggestions"]
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "server", "suggest", "examples/orders.py", "--line", "23",
+             "--set", f"embedded.weights={tmp_path / 'none'}"]  # fmt: skip
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert str(tmp_path / "none") in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_refreshing_needs_its_section(run_folder: Path) -> None:

@@ -184,7 +184,8 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
 def refresh(recipe: PretrainRecipe) -> None:
     """Train a finished run on unseen repositories; the result is the run's folder `refreshed`.
 
-    Raises TrainingError without a finished run or the recipe's section `refresh`.
+    Where the folder holds no run, the shipped model is taught further. Raises TrainingError
+    without the recipe's section `refresh`.
     """
     import torch
 
@@ -194,7 +195,10 @@ def refresh(recipe: PretrainRecipe) -> None:
     if recipe.refresh is None:
         raise TrainingError("the recipe has no section `refresh`; give it one with its `data`")
     if not (recipe.out / "weights.pt").exists():
-        raise TrainingError(f"{recipe.out / 'weights.pt'}: not there; run --stage train first")
+        from server.predictors.weights import SHIPPED
+        from training.embedded.restore import restore
+
+        restore(SHIPPED, recipe.out)
     torch.manual_seed(recipe.seed)
     model = Decoder(Shape(**json.loads((recipe.out / "shape.json").read_text())))
     state = torch.load(recipe.out / "weights.pt", map_location="cpu", weights_only=True)

@@ -1,0 +1,81 @@
+"""Makes a run's folder of a served model, so that the shipped one can be taught further."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from server.predictors.weights import open_weights
+from training.embedded.export import GRAPH
+from training.embedded.model import Shape
+
+Constants = dict[str, np.ndarray]
+
+
+def restore(served: Path, run: Path) -> None:
+    """Write `weights.pt` (fp32), `shape.json` and `tokenizer.json` of the model in `served`.
+
+    What int8 took away stays away: exporting the run again gives the same codes. Raises
+    WeightsError when `served` is damaged or foreign.
+    """
+    weights = open_weights(served)
+    graph = onnx.load(str(weights.folder / GRAPH)).graph
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    shape = _shape(constants)
+    run.mkdir(parents=True, exist_ok=True)
+    state = {name: torch.from_numpy(value) for name, value in _state(constants, shape).items()}
+    torch.save(state, run / "weights.pt")
+    (run / "shape.json").write_text(json.dumps(asdict(shape)))
+    shutil.copyfile(weights.folder / "tokenizer.json", run / "tokenizer.json")
+
+
+def _shape(constants: Constants) -> Shape:
+    vocabulary, width = _embedding(constants).shape
+    layers = 0
+    while f"layers.{layers}.attention.norm.weight" in constants:
+        layers += 1
+    joined, head = constants["layers.0.attention.norms"].shape
+    heads = width // head
+    inner = constants["layers.0.feed_forward.gate.weight"].shape[1]
+    return Shape(vocabulary, width, layers, heads, joined - heads, inner)
+
+
+def _state(constants: Constants, shape: Shape) -> Constants:
+    """Arrays by the names of `Decoder.state_dict`."""
+    inner = shape.key_value_heads * shape.head_width
+    state = {"embedding.weight": _embedding(constants), "norm.weight": constants["norm.weight"]}
+    for index in range(shape.layers):
+        attention, forward = f"layers.{index}.attention.", f"layers.{index}.feed_forward."
+        joined = _matrix(constants, f"{attention}q.weight")
+        parts = np.split(joined, [shape.width, shape.width + inner])
+        state |= {f"{attention}{part}.weight": one for part, one in zip("qkv", parts, strict=True)}
+        norms = constants[f"{attention}norms"]
+        # The graph keeps the scale of the scores in the norm of the queries.
+        state[f"{attention}q_norm.weight"] = norms[0] * np.sqrt(np.float32(shape.head_width))
+        state[f"{attention}k_norm.weight"] = norms[-1]
+        state[f"{attention}o.weight"] = _matrix(constants, f"{attention}o.weight")
+        for part in ("gate", "up", "down"):
+            state[f"{forward}{part}.weight"] = _matrix(constants, f"{forward}{part}.weight")
+        for part in (attention, forward):
+            state[f"{part}norm.weight"] = constants[f"{part}norm.weight"]
+    return {name: np.array(value, np.float32, order="C") for name, value in state.items()}
+
+
+def _matrix(constants: Constants, name: str) -> np.ndarray:
+    weight = constants[name].T
+    return weight * constants[f"{name}.scale"][:, None] if weight.dtype == np.int8 else weight
+
+
+def _embedding(constants: Constants) -> np.ndarray:
+    table = constants["embedding"]
+    if table.dtype != np.uint8:
+        return table
+    codes = table.reshape(len(table), -1).astype(np.float32) - 128
+    return codes * constants["embedding.scale"][:, None]
