@@ -412,7 +412,7 @@ def _agreement(place: Place) -> dict[str, Any]:
         torch.cuda.set_per_process_memory_fraction(1.0)
     model = _load(place, "memory")
     prompts = _prompts(model, place.prompts, place.tokens)
-    grammar = model.engine.grammar
+    grammar = model.engine.grammar = gpu_reference.comparable(model.engine.grammar)
     served = [model.engine.answer([prompt], BEAMS)[0] for prompt in prompts]
     batched = model.engine.answer(prompts, BEAMS)
     _say(f"served: {len(served)} prompts")
@@ -460,7 +460,7 @@ def _search(place: Place) -> dict[str, Any]:
         torch.cuda.set_per_process_memory_fraction(1.0)
     model = _load(place, "speed")
     prompts = _prompts(model, place.prompts, place.tokens)
-    grammar = model.engine.grammar
+    grammar = gpu_reference.comparable(model.engine.grammar)
     network = gpu_reference.in_float32(model.engine.network)
     engine = Engine(network, grammar, model.engine.prefix, STEPS)
     ours = [engine.answer([prompt], BEAMS)[0] for prompt in prompts]

@@ -37,6 +37,13 @@ class Allowed:
         return scores.masked_fill(~grammar.allowed[states], float("-inf"))
 
 
+def comparable(grammar: Grammar) -> Grammar:
+    """The same without a token for the space before a name: `generate` would end there."""
+    allowed = grammar.allowed.clone()
+    allowed[1:, grammar.ends] = False
+    return replace(grammar, allowed=allowed)
+
+
 def generate(
     model: Any, prompt: Prompt, grammar: Grammar, beams: int, steps: int
 ) -> list[Hypothesis]:
@@ -71,7 +78,7 @@ def generate(
 
 def _hypothesis(row: Sequence[int], score: float, ends: set[int]) -> Hypothesis:
     for index, token in enumerate(row):
-        if index and token in ends:
+        if token in ends:
             return Hypothesis(tuple(row[: index + 1]), score, True)
     return Hypothesis(tuple(row), score, False)
 

@@ -223,6 +223,7 @@ class Session:
 
 
 _OF_PREDICTOR = ("predictor", "threads", "endpoint", "model", "candidates")
+_ONE_PREDICTOR = ("embedded_", "openai_", "transformers_")
 
 
 def _predictor_of(settings: Settings) -> tuple[object, ...]:
@@ -230,5 +231,5 @@ def _predictor_of(settings: Settings) -> tuple[object, ...]:
     return tuple(
         getattr(settings, one.name)
         for one in fields(settings)
-        if one.name in _OF_PREDICTOR or one.name.startswith(("embedded_", "openai_", "transformers_"))
+        if one.name in _OF_PREDICTOR or one.name.startswith(_ONE_PREDICTOR)
     )

@@ -21,7 +21,8 @@ from torch import Tensor
 _PIECE = re.compile(r"( ?)(_*)([A-Za-z0-9_]*)")
 # More leading underscores than this are not demanded but only hoped for.
 _KNOWN = 2
-_INSIDE = 0
+# The state within a name; only there does an end token end it.
+INSIDE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,14 @@ def make_grammar(
     spelling = _spelling(pieces)
     for token in ends:
         ending[token] = True
-        allowed[_INSIDE, token] = True
+        allowed[INSIDE, token] = True
     for piece, token in pieces.items():
         text = piece.translate(spelling)
         if token >= size or token in special:
             continue
         if text in (" ", "\n") or piece == "<0x0A>":
             ending[token] = True
-            allowed[_INSIDE, token] = True
+            allowed[INSIDE, token] = True
             if text == " ":
                 for state in range(1, states, 2):
                     allowed[state, token] = True
@@ -90,7 +91,7 @@ def make_grammar(
         texts[token] = text
         space, underscores, rest = match.groups()
         if not space:
-            allowed[_INSIDE, token] = True
+            allowed[INSIDE, token] = True
         for state in range(1, states):
             is_open = state % 2 == 0
             if space and is_open:
@@ -100,12 +101,12 @@ def make_grammar(
             known = (state - 1) // 2
             if known > _KNOWN or (rest and len(underscores) == known):
                 allowed[state, token] = True
-                following[state, token] = _INSIDE
+                following[state, token] = INSIDE
             elif not rest and len(underscores) <= known:
                 allowed[state, token] = True
                 following[state, token] = 2 * (known - len(underscores)) + 2
     unknowing = torch.tensor(
-        [_INSIDE] + [2 * (_KNOWN + 1) + 1 + (state % 2 == 0) for state in range(1, states)]
+        [INSIDE] + [2 * (_KNOWN + 1) + 1 + (state % 2 == 0) for state in range(1, states)]
     )
     return Grammar(allowed, following, ending, unknowing, texts, int(ending.sum()))
 

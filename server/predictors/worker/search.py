@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from server.predictors.worker.grammar import Grammar
+from server.predictors.worker.grammar import INSIDE, Grammar
 
 _WORST = -1e9
 
@@ -91,7 +91,8 @@ def advance(beams: Beams, logits: Tensor, grammar: Grammar, suffix: tuple[Tensor
     best, places = torch.topk(total, keep)
     parents, tokens = places // vocabulary, places % vocabulary
     last = beams.step >= steps - 1
-    ends = grammar.ends[tokens]
+    # A space before the name is none of those that end it.
+    ends = grammar.ends[tokens] & (beams.states.gather(1, parents) == INSIDE)
     stops = ends | last
     history = _of(beams.history, parents)
     slot = beams.step.view(1, 1, 1).expand(questions, keep, 1)
