@@ -12,18 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
+from training.evaluation.listing import listing, read_predictions
 from training.evaluation.page import markdown, page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--results", type=Path, nargs="+", required=True, help="files of `evaluate --json`"
+        "--results", type=Path, nargs="+", default=[], help="files of `evaluate --json`"
     )
+    parser.add_argument("--predictions", type=Path, help="file of `evaluate --predictions`")
+    parser.add_argument("--listing", type=Path, help="table of single predictions to write")
+    parser.add_argument("--count", type=int, default=100, help="how many of them (%(default)s)")
     parser.add_argument("--html", type=Path, help="page to write")
     parser.add_argument("--markdown", type=Path, help="table to write")
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.listing and arguments.predictions:
+        rows = read_predictions(arguments.predictions, arguments.count)
+        arguments.listing.write_text(listing(rows), encoding="utf-8")
+        if not arguments.results:
+            return 0
+    elif arguments.listing or arguments.predictions:
+        raise TrainingError("a listing needs both --predictions and --listing")
+    if not arguments.results:
+        raise TrainingError("nothing to read; give --results or --predictions")
     if not arguments.html and not arguments.markdown:
         raise TrainingError("nothing to write; give --html or --markdown")
     write([_read(path) for path in arguments.results], arguments.html, arguments.markdown)

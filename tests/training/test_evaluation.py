@@ -14,6 +14,7 @@ from dataset.question import Question
 from tests.training.conftest import Workshop
 from training.evaluation.analysis import analyse, confusion, reliability
 from training.evaluation.baselines import MostFrequent, NearestNeighbour
+from training.evaluation.listing import listing
 from training.evaluation.measures import compare, figures
 from training.evaluation.outcomes import Case, judge, rouge1, stems
 from training.metrics import measure
@@ -188,6 +189,22 @@ def test_predictors_side_by_side_make_a_page_a_table_and_json(
     assert {"svg", "table", "details", "pre"} <= set(reader.seen)
     assert "script" not in reader.seen
     assert table.read_text().count("\n| ") == 4
+    listed = tmp_path / "listing.md"
+    chosen = ("--predictions", tmp_path / "predictions.jsonl", "--listing", listed)
+    assert train("report", *chosen, "--count", 5)[0] == 0
+    lines = listed.read_text().splitlines()
+    assert lines[0].startswith("5 functions in the order of the sample")
+    assert [line.split("|")[1].strip() for line in lines[4:]] == [f"`add_{i}`" for i in range(5)]
+
+
+def test_a_listing_marks_the_right_name_and_tells_where_it_is() -> None:
+    row = {"name": "load", "candidates": [["read", 0.5], ["load", 0.25]], "path": "a/b.py",
+           "line": 7, "repository": "owner/project", "commit": "c0ffee"}  # fmt: skip
+    text = listing([row, {**row, "candidates": [], "commit": ""}])
+    assert "the first candidate is right for 0, one of five for 1" in text
+    assert "`read` 50%, **`load` 25%**" in text
+    assert "[project b.py:7](https://github.com/owner/project/blob/c0ffee/a/b.py#L7)" in text
+    assert text.splitlines()[-1] == "| `load` | none | a/b.py:7 |"
 
 
 @pytest.mark.parametrize(
@@ -197,6 +214,10 @@ def test_predictors_side_by_side_make_a_page_a_table_and_json(
         (["evaluate", "--data", "DATA", "--predictor", "nearest=/nowhere"], "is not there"),
         (["report", "--results", "DATA", "--html", "p.html"], "no result of `evaluate --json`"),
         (["report", "--results", "/nowhere.json", "--html", "p.html"], "cannot be read"),
+        (["report", "--html", "p.html"], "give --results or --predictions"),
+        (["report", "--listing", "p.md"], "needs both --predictions and --listing"),
+        (["report", "--predictions", "/nowhere", "--listing", "p.md"], "cannot be read"),
+        (["report", "--predictions", "DATA", "--listing", "p.md"], "no file of"),
         (["report", "--results", "DATA"], "give --html or --markdown"),
     ],
 )
