@@ -28,10 +28,29 @@ PLACEHOLDER = "https://github.com/OWNER/namewright"
 PYTHON = "3.13"
 # Homebrew's blocks for a system, and what pip calls that system.
 SYSTEMS = {
-    ("on_macos", "on_arm"): ("macosx_11_0_arm64", "macosx_12_0_arm64", "macosx_14_0_arm64"),
-    ("on_macos", "on_intel"): ("macosx_11_0_x86_64", "macosx_12_0_x86_64"),
-    ("on_linux", "on_arm"): ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
-    ("on_linux", "on_intel"): ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
+    ("on_macos", "on_arm"): (
+        "macosx_11_0_arm64",
+        "macosx_12_0_arm64",
+        "macosx_13_0_arm64",
+        "macosx_13_0_universal2",
+        "macosx_14_0_arm64",
+    ),
+    ("on_macos", "on_intel"): (
+        "macosx_11_0_x86_64",
+        "macosx_12_0_x86_64",
+        "macosx_13_0_x86_64",
+        "macosx_13_0_universal2",
+    ),
+    ("on_linux", "on_arm"): (
+        "manylinux2014_aarch64",
+        "manylinux_2_27_aarch64",
+        "manylinux_2_28_aarch64",
+    ),
+    ("on_linux", "on_intel"): (
+        "manylinux2014_x86_64",
+        "manylinux_2_27_x86_64",
+        "manylinux_2_28_x86_64",
+    ),
 }
 
 
