@@ -128,9 +128,11 @@ def clone(rules: Rules, name: str) -> Path:
 
 def licence_of(git_dir: Path, commit: str) -> str:
     """The licence that a repository's own licence file tells, or `unknown`."""
-    names = git(git_dir, "ls-tree", "--name-only", "-z", commit).decode(errors="replace")
-    for name in names.split("\0"):
-        if name.lower().startswith(("licen", "copying")):
+    entries = git(git_dir, "ls-tree", "-z", commit).decode(errors="replace")
+    for entry in entries.split("\0"):
+        head, _, name = entry.partition("\t")
+        # Some projects keep their licences in a folder, beside or instead of the file.
+        if " blob " in head and name.lower().startswith(("licen", "copying")):
             text = git(git_dir, "cat-file", "blob", f"{commit}:{name}").decode(errors="replace")
             return detect_licence(text)
     return "unknown"

@@ -39,6 +39,13 @@ def test_reads_head_licence_and_weight(clones: Path, tmp_path: Path) -> None:
     assert found[0].commit == git(clones / "ann/alpha", "rev-parse", "HEAD")
 
 
+def test_a_folder_of_licences_is_no_licence_file(clones: Path, tmp_path: Path) -> None:
+    commit(clones / "ann/alpha", {"LICENCES/Apache-2.0.txt": "a licence", "LICENSE": MIT})
+    found, refused = read_manifest(manifest(tmp_path, "ann/alpha\tHEAD\t"), Rules(clones))
+    assert refused == []
+    assert [r.licence for r in found] == ["MIT"]
+
+
 @pytest.mark.parametrize(
     ("line", "rules", "reason", "words"),
     [

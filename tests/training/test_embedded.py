@@ -276,6 +276,46 @@ def test_where_there_is_no_run_the_shipped_model_is_taught(run_folder: Path) -> 
     assert json.loads(done.stdout)["suggestions"]
 
 
+@pytest.mark.parametrize("begin", ["run", "served"])
+def test_training_begins_with_the_weights_of_another(
+    run_folder: Path, tmp_path: Path, begin: str
+) -> None:
+    start = run_folder / "out"
+    if begin == "served":
+        start = tmp_path / "served"
+        train("export", "--run", run_folder / "out", "--out", start, "--version", "tiny")
+    recipe = tmp_path / "further.yaml"
+    recipe.write_text(
+        RECIPE.format(data=run_folder, out=tmp_path / "out", steps=1) + f"start: {start}\n"
+    )
+    train("pretrain", "--config", recipe)
+    # The loss of its first step is that of the weights it begins with.
+    assert answer_losses(tmp_path)[0] < answer_losses(run_folder)[0] - 1.0
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [("nowhere", "no tokenizer.json there"), ("other", "its shape is")]
+)
+def test_a_start_that_does_not_fit_is_named(
+    run_folder: Path, tmp_path: Path, start: str, words: str
+) -> None:
+    folder = tmp_path / start
+    if start == "other":
+        folder.mkdir()
+        for name in ("weights.pt", "tokenizer.json", "shape.json"):
+            (folder / name).write_bytes((run_folder / "out" / name).read_bytes())
+    recipe = tmp_path / "further.yaml"
+    text = RECIPE.format(data=run_folder, out=tmp_path / "out", steps=1)
+    recipe.write_text(text.replace("layers: 2", "layers: 3") + f"start: {folder}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "pretrain", "--config", str(recipe)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     asked = [sys.executable, "-m", "server", "suggest", "examples/orders.py", "--line", "23",
              "--set", f"embedded.weights={tmp_path / 'none'}"]  # fmt: skip

@@ -61,6 +61,8 @@ class PretrainRecipe:
     tokenizer_sample: int = 300_000
     encode_workers: int = 2
     save_minutes: float = 4.0
+    # A run's folder, or a served model's, whose tokenizer and weights the training begins with.
+    start: Path | None = None
     shape: ShapeRecipe = field(default_factory=ShapeRecipe)
     schedule: Schedule = field(default_factory=Schedule)
     packing: PackingRecipe = field(default_factory=PackingRecipe)
@@ -75,6 +77,12 @@ def prepare(recipe: PretrainRecipe) -> None:
     tokenizer_file = recipe.out / "tokenizer.json"
     below = recipe.packing.late_below
     late = small_repositories(recipe.data, below) if below else frozenset[str]()
+    if recipe.start is not None and not tokenizer_file.exists():
+        if not (recipe.start / "tokenizer.json").exists():
+            raise TrainingError(
+                f"{recipe.start}: no tokenizer.json there; give the folder of a run or a model"
+            )
+        shutil.copyfile(recipe.start / "tokenizer.json", tokenizer_file)
     if not tokenizer_file.exists():
         sample = sample_examples(row_groups(recipe.data), recipe.seed)
         texts = (
@@ -142,6 +150,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     from training.embedded.batches import Plan, batches
     from training.embedded.loop import Device, Trainer
     from training.embedded.model import Decoder, Shape
+    from training.embedded.restore import load_run
 
     tokenizer = Tokenizer.from_file(str(recipe.out / "tokenizer.json"))
     vocabulary = Vocabulary.of(tokenizer)
@@ -151,7 +160,13 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
     shape = Shape(vocabulary=recipe.vocabulary, **asdict(recipe.shape))
-    trainer = Trainer(Decoder(shape), recipe.schedule, place, vocabulary.begin)
+    model = Decoder(shape)
+    if recipe.start is not None:
+        begun = load_run(recipe.start, recipe.out / "start")
+        if begun.shape != shape:
+            raise TrainingError(f"{recipe.start}: its shape is {begun.shape}, the recipe's {shape}")
+        model = begun
+    trainer = Trainer(model, recipe.schedule, place, vocabulary.begin)
     checkpoint = recipe.out / "checkpoint.pt"
     if resume:
         if not checkpoint.exists():
@@ -189,20 +204,16 @@ def refresh(recipe: PretrainRecipe) -> None:
     """
     import torch
 
-    from training.embedded.model import Decoder, Shape
+    from server.predictors.weights import SHIPPED
     from training.embedded.refresh import refresh as train_on
+    from training.embedded.restore import load_run, restore
 
     if recipe.refresh is None:
         raise TrainingError("the recipe has no section `refresh`; give it one with its `data`")
     if not (recipe.out / "weights.pt").exists():
-        from server.predictors.weights import SHIPPED
-        from training.embedded.restore import restore
-
         restore(SHIPPED, recipe.out)
     torch.manual_seed(recipe.seed)
-    model = Decoder(Shape(**json.loads((recipe.out / "shape.json").read_text())))
-    state = torch.load(recipe.out / "weights.pt", map_location="cpu", weights_only=True)
-    model.load_state_dict({name: value.float() for name, value in state.items()})
+    model = load_run(recipe.out)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     out = recipe.out / "refreshed"
     out.mkdir(exist_ok=True)

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 
 from server.predictors.weights import open_weights
 from training.embedded.export import GRAPH
-from training.embedded.model import Shape
+from training.embedded.model import Decoder, Shape
 
 Constants = dict[str, np.ndarray]
 
@@ -34,6 +34,20 @@ def restore(served: Path, run: Path) -> None:
     torch.save(state, run / "weights.pt")
     (run / "shape.json").write_text(json.dumps(asdict(shape)))
     shutil.copyfile(weights.folder / "tokenizer.json", run / "tokenizer.json")
+
+
+def load_run(folder: Path, restored: Path | None = None) -> Decoder:
+    """The network of a run, in fp32; a served model's is first restored to `restored`.
+
+    Raises WeightsError when `folder` is neither a run's nor a served model's.
+    """
+    if restored is not None and not (folder / "weights.pt").exists():
+        restore(folder, restored)
+        folder = restored
+    model = Decoder(Shape(**json.loads((folder / "shape.json").read_text())))
+    state = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    return model
 
 
 def _shape(constants: Constants) -> Shape:
