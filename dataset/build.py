@@ -13,6 +13,7 @@ from typing import TypedDict
 
 import pyarrow as pa
 
+from dataset.caps import SURPLUS, cap_repositories
 from dataset.deduplicate import TEST_SHARE, EvaluationSet, ExactDuplicates, LeakEntry
 from dataset.engines import Engine
 from dataset.errors import DatasetError
@@ -58,6 +59,8 @@ class Build:
     test_share: float = TEST_SHARE
     choice: Choice = field(default_factory=Choice)
     near: NearOptions | None = None
+    # At most about so many rows of one repository; 0: all.
+    repository_rows: int = 0
     refused: Sequence[tuple[str, str]] = ()
 
 
@@ -142,6 +145,8 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
         for name, near in found.leaks.items():
             leaks[name]["near"] = near
         shutil.rmtree(plan.out / "near", ignore_errors=True)
+    if plan.repository_rows:
+        counts[SURPLUS] = cap_repositories(good, keep, plan.repository_rows)
     for reason, _ in plan.refused:
         counts[f"refused: {reason}"] += 1
     heads = exact.families.heads()

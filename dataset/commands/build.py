@@ -32,8 +32,9 @@ from dataset.near_duplicates import NearOptions
 class Options:
     """The fields of a recipe; the command line has the same ones.
 
-    source        git, folder, packages, table, hub, codesearchnet or addresses
-    path          a repository, folder, table or list of addresses of your own; also several
+    source        git, folder, packages, wheels, table, hub, codesearchnet or addresses
+    path          a repository, folder, table, list of addresses, installed package, wheel or
+                  folder of wheels; also several
     manifests     lists of repositories (git), tab-separated
     repositories  folder that holds their git directories
     layouts       where in it: patterns of {owner} and {name}
@@ -48,6 +49,7 @@ class Options:
     near          leave out near-duplicates, too
     ascii_names   leave out names beyond ASCII
     english_names  leave out names beyond ASCII or with a word of another language
+    repository_rows  at most about so many functions of one repository (0: all)
     tests         at most so many test cases, as a share of a repository's other functions
     out           folder to write
     engine        processes, local, slurm or ray; the last three are datatrove's
@@ -69,6 +71,7 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict[str, str])
     against: tuple[str, ...] = ()
     near: bool = False
+    repository_rows: int = 0
     ascii_names: bool = False
     english_names: bool = False
     tests: float = TEST_SHARE
@@ -82,7 +85,9 @@ class Options:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a recipe (YAML) with the fields below")
     parser.add_argument("--source", choices=SOURCES)
-    parser.add_argument("--path", action="append", help="a repository, folder, table or package")
+    parser.add_argument(
+        "--path", action="append", help="a repository, folder, table, package or wheel"
+    )
     parser.add_argument("--manifest", dest="manifests", action="append", help="tab-separated list")
     parser.add_argument("--repositories", help="folder that holds the manifests' git directories")
     parser.add_argument("--layout", dest="layouts", action="append", help="such as {owner}/{name}")
@@ -96,6 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against", action="append", help="evaluation rows (JSON Lines) to keep out"
     )
     parser.add_argument("--near", action="store_const", const=True, help="no near-duplicates")
+    parser.add_argument("--repository-rows", type=int, help="at most so many of one repository")
     parser.add_argument("--ascii-names", action="store_const", const=True)
     parser.add_argument("--english-names", action="store_const", const=True)
     parser.add_argument("--tests", type=float, help="share of a repository's other functions")
@@ -107,8 +113,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _row_licences(options: Options) -> tuple[str, ...]:
-    """Repositories are judged before they are read; of other sources the rows, one by one."""
-    return () if options.source == "git" else options.licences
+    """Repositories and packages are judged before they are read; of other sources the rows."""
+    return () if options.source in ("git", "packages", "wheels") else options.licences
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -134,6 +140,7 @@ def main(arguments: argparse.Namespace) -> int:
         options.tests,
         Choice(options.ascii_names, options.english_names),
         NearOptions() if options.near else None,
+        options.repository_rows,
         refused,
     )
     with PartProgress(len(units), Console(stderr=True)) as progress:

@@ -11,12 +11,14 @@ from dataset.errors import DatasetError
 from dataset.licences import is_allowed
 from dataset.local import excluded_name, local_names
 from dataset.manifest import LAYOUTS, Rules, licence_of, read_excluded, read_lines, read_manifest
+from dataset.packages import Package
 from dataset.sources.addresses import group_addresses, read_addresses
 from dataset.sources.base import Unit
 from dataset.sources.folder import Folder, installed_package
 from dataset.sources.git import Repository, head_commit
 from dataset.sources.hub import fetch_tables
 from dataset.sources.tables import Columns, table_files
+from dataset.sources.wheels import find_wheels, read_wheel
 
 CODESEARCHNET = "code-search-net/code_search_net"
 Refused = list[tuple[str, str]]
@@ -122,7 +124,44 @@ def _folder(options: SourceOptions) -> tuple[list[Unit], Refused]:
 
 
 def _packages(options: SourceOptions) -> tuple[list[Unit], Refused]:
-    return [installed_package(name) for name in options.path], []
+    units: list[Unit] = []
+    refused: Refused = []
+    rules = _rules(options)
+    for name in options.path:
+        unit, package = installed_package(name)
+        reason = _refusal(package, rules)
+        if reason:
+            refused.append(reason)
+        else:
+            units.append(unit)
+    return units, refused
+
+
+def _wheels(options: SourceOptions) -> tuple[list[Unit], Refused]:
+    units: list[Unit] = []
+    refused: Refused = []
+    rules = _rules(options)
+    for path in find_wheels([Path(path) for path in options.path]):
+        try:
+            unit = read_wheel(path)
+        except DatasetError as error:
+            refused.append(("unreadable", str(error)))
+            continue
+        reason = _refusal(unit.package, rules)
+        if reason:
+            refused.append(reason)
+        else:
+            units.append(unit)
+    return units, refused
+
+
+def _refusal(package: Package, rules: Rules) -> tuple[str, str] | None:
+    known = package.excluded_as(rules.excluded)
+    if known:
+        return "excluded", f"{package.name}: {known} is excluded from training data"
+    if rules.licences and not is_allowed(package.licence, rules.licences):
+        return "licence", f"{package.name}: has the licence {package.licence}, which is not allowed"
+    return None
 
 
 def _table(options: SourceOptions) -> tuple[list[Unit], Refused]:
@@ -182,6 +221,7 @@ _READERS: dict[str, Callable[[SourceOptions], tuple[list[Unit], Refused]]] = {
     "git": _git,
     "folder": _folder,
     "packages": _packages,
+    "wheels": _wheels,
     "table": _table,
     "hub": _hub,
     "codesearchnet": _codesearchnet,

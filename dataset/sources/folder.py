@@ -7,13 +7,16 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 from dataset.decoding import to_utf8
 from dataset.errors import DatasetError
 from dataset.filters import MAX_FILE_BYTES, file_reason
 from dataset.licences import UNKNOWN
+from dataset.packages import LICENCE_FILE, Package, read_package
 from dataset.sources.base import Document
 
 
@@ -70,21 +73,24 @@ def _walk(root: Path) -> Iterator[str]:
                 yield (Path(folder) / name).relative_to(root).as_posix()
 
 
-def installed_package(name: str) -> Folder:
-    """The files of an installed distribution; raises DatasetError when it is not installed."""
+def installed_package(name: str) -> tuple[Folder, Package]:
+    """The files of an installed distribution, and what its metadata tells.
+
+    Raises DatasetError when it is not installed.
+    """
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError as error:
         raise DatasetError(f"{name}: not installed here; pip install {name}") from error
-    files = tuple(
-        str(path)
-        for path in distribution.files or ()
-        if path.suffix == ".py" and ".." not in path.parts
-    )
-    if not files:
+    files = distribution.files or ()
+    code = tuple(str(path) for path in files if path.suffix == ".py" and ".." not in path.parts)
+    if not code:
         raise DatasetError(f"{name}: its installation lists no Python files")
-    about = distribution.metadata
-    stated = [about[key] for key in ("License-Expression", "License") if key in about]
-    licence = next((text for text in stated if text), UNKNOWN)
+    licences = [
+        path.read_text(errors="replace")
+        for file in files
+        if LICENCE_FILE.fullmatch(str(file)) and (path := Path(str(file.locate()))).is_file()
+    ]
+    about = read_package(cast(Message, distribution.metadata), licences)
     root = Path(str(distribution.locate_file("")))
-    return Folder(name, root, licence.split("\n")[0][:60], distribution.version, files, len(files))
+    return Folder(name, root, about.licence, about.version, code, len(code)), about

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,21 @@ def test_leaves_evaluation_rows_out(clones: Path, tmp_path: Path) -> None:
     build(clones, tmp_path / "out", "--against", str(known))
     assert stats(tmp_path / "out")["leaks"] == {"known": {"functions": 1, "exact": 1, "near": None}}
     assert "load_cells_3" not in {row["name"] for row in rows(tmp_path / "out")}
+
+
+def test_a_large_repository_keeps_about_its_share(clones: Path, tmp_path: Path) -> None:
+    def kept(most: str) -> set[tuple[str, str]]:
+        out = tmp_path / most
+        assert build(clones, out, "--repository-rows", most) == 0
+        return {(row["repository"], row["name"]) for row in rows(out)}
+
+    whole, many, few = kept("0"), kept("40"), kept("20")
+    assert few < many < whole
+    sizes = Counter(name for name, _ in few)
+    assert len(sizes) == 6
+    assert all(8 <= size <= 32 for size in sizes.values())
+    counts = stats(tmp_path / "20")["counts"]
+    assert counts["surplus of its repository"] == len(whole) - len(few)
 
 
 def test_splits_hold_whole_repositories(clones: Path, tmp_path: Path) -> None:

@@ -84,11 +84,12 @@ def test_folder_is_read_anew_after_an_edit(tmp_path: Path) -> None:
 
 
 def test_installed_package_tells_version_and_licence() -> None:
-    package = installed_package("pytest")
-    documents = list(package.documents(Counter()))
+    unit, package = installed_package("pytest")
+    documents = list(unit.documents(Counter()))
     assert any(document.path == "_pytest/fixtures.py" for document in documents)
-    assert package.licence == "MIT"
-    assert package.version
+    assert unit.licence == "MIT"
+    assert unit.version
+    assert package.excluded_as({"pytest-dev/pytest", "ann/alpha"}) == "pytest-dev/pytest"
 
 
 def test_codesearchnet_json_lines_keep_their_splits(tmp_path: Path) -> None:
