@@ -52,7 +52,8 @@ def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, A
         found[f"error_{name}"] = round(apart.item(), 5)
 
     note("restore", packed.restore(half), plain)
-    product = kernels.nf4_product(x, packed.numbers, packed.scales, table, 2)
+    codes = nf4.codes(half)
+    product = kernels.nf4_product(x, packed.numbers, packed.scales, table, codes, 2)
     note("product", product.sum(0), x.float() @ plain.t())
     adapters: list[Any] = [
         (torch.randn(16, 512) * 0.1, torch.randn(count, 16) * 0.1, 2.0) for count in columns
@@ -127,7 +128,8 @@ def speeds(device: torch.device, columns: int, width: int, rows: int) -> dict[st
     table = nf4.table(device)
     name = f"{columns}x{width}"
     found: dict[str, Any] = {}
-    for warps, stages in ((2, 1), (4, 1), (8, 1), (4, 3)):
+    codes = nf4.codes(x.dtype)
+    for warps, stages in ((1, 3), (2, 2), (2, 3), (2, 4), (4, 3)):
         by_parts: dict[int, float] = {}
         for parts in (1, 2, 3, 4, 6, 8, 12, 16):
             if parts > width // nf4.BLOCK // 2:
@@ -135,7 +137,9 @@ def speeds(device: torch.device, columns: int, width: int, rows: int) -> dict[st
 
             def work(parts: int = parts, warps: int = warps, stages: int = stages) -> None:
                 for one in weights:
-                    kernels.nf4_product(x, one.numbers, one.scales, table, parts, warps, stages)
+                    kernels.nf4_product(
+                        x, one.numbers, one.scales, table, codes, parts, warps, stages
+                    )
 
             by_parts[parts] = round(_microseconds(work) / count, 1)
         found[f"{name} warps {warps} stages {stages}"] = by_parts

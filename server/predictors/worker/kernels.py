@@ -19,6 +19,7 @@ from torch import Tensor
 @triton.jit(do_not_specialize=["rows", "blocks_each"])
 def _nf4_product(
     x, packed, scales, table, out, rows, columns, width, blocks_each,
+    codes: tl.constexpr, has_codes: tl.constexpr,
     block_m: tl.constexpr, block_n: tl.constexpr,
 ):  # fmt: skip
     """Partial products of a few rows with 4-bit weights; see `nf4` for the layout of those."""
@@ -30,26 +31,27 @@ def _nf4_product(
     byte = tl.arange(0, 32)
     total = tl.zeros((block_n, block_m), dtype=tl.float32)
     start = part * blocks_each
-    stop = tl.minimum(start + blocks_each, blocks)
     within = (row < rows)[None, :]
-    place = (tile * blocks + start) * block_n
     bytes_of = packed + column[:, None] * 32 + byte[None, :]
-    coming = tl.load(bytes_of + place * 32)
-    coming_scale = tl.load(scales + place + column)
-    for block in range(start, stop):
-        pairs = coming.to(tl.int32)
-        scale = coming_scale.to(tl.float32)[:, None]
-        # The next block is on its way while this one is computed.
-        place = (tile * blocks + tl.minimum(block + 1, stop - 1)) * block_n
-        coming = tl.load(bytes_of + place * 32)
-        coming_scale = tl.load(scales + place + column)
-        first = tl.load(table + (pairs >> 4)) * scale
-        second = tl.load(table + (pairs & 15)) * scale
+    kind = x.dtype.element_ty
+    for block in range(start, tl.minimum(start + blocks_each, blocks)):
+        place = (tile * blocks + block) * block_n
+        pairs = tl.load(bytes_of + place * 32)
+        scale = tl.load(scales + place + column)
+        if has_codes:
+            first, second = tl.inline_asm_elementwise(
+                codes, "=r,=r,=r,=r,r", [pairs], dtype=(kind, kind), is_pure=True, pack=4
+            )
+        else:
+            numbers = pairs.to(tl.int32)
+            first = tl.load(table + (numbers >> 4)).to(kind)
+            second = tl.load(table + (numbers & 15)).to(kind)
         inputs = x + row[None, :] * width + block * 64 + byte[:, None]
         left = tl.load(inputs, mask=within, other=0.0)
         right = tl.load(inputs + 32, mask=within, other=0.0)
-        total = tl.dot(first.to(left.dtype), left, total)
-        total = tl.dot(second.to(left.dtype), right, total)
+        # A block's scale is the same for all it is multiplied with: it can come afterwards.
+        here = tl.dot(second, right, tl.dot(first, left))
+        total += here * scale.to(tl.float32)[:, None]
     columns_here = tile * block_n + column
     place = (part * rows + row[None, :]) * columns + columns_here[:, None]
     tl.store(out + place, total, mask=within & (columns_here < columns)[:, None])
@@ -242,18 +244,23 @@ def nf4_product(
     packed: Tensor,
     scales: Tensor,
     table: Tensor,
+    codes: str,
     parts: int,
-    warps: int = 4,
-    stages: int = 1,
+    warps: int = 2,
+    stages: int = 3,
 ) -> Tensor:
-    """Partial sums (parts, rows, columns) in float32 of `x` (rows, in) with 4-bit weights."""
+    """Partial sums (parts, rows, columns) in float32 of `x` (rows, in) with 4-bit weights.
+
+    `codes` is the table as instructions (`nf4.codes`); with "" it is read from memory.
+    """
     rows, width = x.shape
     tiles, blocks, block_n, _ = packed.shape
     columns = tiles * block_n
     out = torch.empty((parts, rows, columns), dtype=torch.float32, device=x.device)
     _nf4_product[(tiles, parts)](
         x, packed, scales, table, out, rows, columns, width, triton.cdiv(blocks, parts),
-        block_m=_rows(rows), block_n=block_n, num_warps=warps, num_stages=stages,
+        codes=codes, has_codes=bool(codes), block_m=_rows(rows), block_n=block_n,
+        num_warps=warps, num_stages=stages,
     )  # fmt: skip
     return out
 

@@ -85,7 +85,12 @@ class Group:
 
     def _finish(self, kernels: Any, x: Tensor, packed: Packed, out: Tensor, **how: bool) -> Tensor:
         partial = kernels.nf4_product(
-            x, packed.numbers, packed.scales, nf4.table(x.device), packed.parts
+            x,
+            packed.numbers,
+            packed.scales,
+            nf4.table(x.device),
+            nf4.codes(x.dtype),
+            packed.parts,
         )
         images = None if self.adapter is None else x @ self.adapter.downs.t()
         ups = None if self.adapter is None else self.adapter.ups

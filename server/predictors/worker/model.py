@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from server.predictors.worker.ahead import reading_ahead
 from server.predictors.worker.checkpoint import ModelError, find_folder, open_adapter, open_model
 from server.predictors.worker.engine import LONGEST, Engine, Prompt
 from server.predictors.worker.loading import Mode, load_network
@@ -130,8 +131,9 @@ def load_model(
     _check_room(memory_needed(sizes, adapter, wanted.mode), device)
     folders = [base.folder] if adapter is None else [adapter.folder, base.folder]
     try:
+        files = dict.fromkeys(entry.path for entry in base.tensors.values())
         # transformers alone takes seconds to import, in which the weights can be read.
-        with ThreadPoolExecutor(1) as beside:
+        with reading_ahead(files), ThreadPoolExecutor(1) as beside:
             tokenizer = beside.submit(load_tokenizer, folders)
             network = load_network(
                 base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),

@@ -18,6 +18,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from server.predictors.worker.nibbles import lookup
+
 TILE = 64
 BLOCK = 64
 # The most rows that are multiplied with 4-bit weights directly; more are worth restoring them.
@@ -97,6 +99,14 @@ def table(device: torch.device) -> Tensor:
     from bitsandbytes.functional import get_4bit_type
 
     return get_4bit_type("nf4", device=device).float().contiguous()
+
+
+@lru_cache
+def codes(kind: torch.dtype) -> str:
+    """The table for `kernels.nf4_product` on an NVIDIA GPU, "" where it has to read memory."""
+    if _interpreted() or torch.version.cuda is None:
+        return ""
+    return lookup(table(torch.device("cpu")).tolist(), kind)
 
 
 def triton_kernels(tensor: Tensor) -> Any:
