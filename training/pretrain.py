@@ -2,6 +2,7 @@
 
 python -m training pretrain --config training/recipes/embedded/base.yaml
 torchrun --nproc-per-node 2 -m training pretrain --config … --stage train
+python -m training pretrain --config … --stage train schedule.minutes=5
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " finished run on repositories it never saw",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    parser.add_argument("changes", nargs="*", metavar="FIELD=VALUE", help="over the recipe's")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    recipe = load_recipe(arguments.config, PretrainRecipe)
+    recipe = load_recipe(arguments.config, PretrainRecipe, arguments.changes)
     if arguments.stage in ("all", "prepare"):
         prepare(recipe)
     if arguments.stage in ("all", "train"):

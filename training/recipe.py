@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-import yaml
-
 from training.errors import TrainingError
+from training.recipe_file import read_changes, read_recipe
 
 T = TypeVar("T")
 
 
-def load_recipe(path: Path, form: type[T]) -> T:
-    """The recipe at `path` as a `form`; raises TrainingError naming file, field and expectation."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(
-            f"{path}: cannot be read ({error.strerror}); give an existing file"
-        ) from error
-    except yaml.YAMLError as error:
-        raise TrainingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
-    if not isinstance(content, dict):
-        raise TrainingError(f"{path}: a recipe is a mapping of fields to values")
+def load_recipe(path: Path, form: type[T], changes: Iterable[str] = ()) -> T:
+    """The recipe at `path` as a `form`, with `changes` (`field=value`, `part.field=value`) over it.
+
+    Raises TrainingError naming file, field and expectation.
+    """
+    content = read_recipe(path)
+    for name, value in read_changes(changes).items():
+        *parts, last = name.split(".")
+        place = content
+        for part in parts:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise TrainingError(f"{path}: {name}: {part} holds no fields")
+        place[last] = value
     return _build(content, form, f"{path}: ")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,6 +104,22 @@ def test_the_backward_pass_repeats_the_mask_of_dropout() -> None:
             parameter.sub_(direction, alpha=step)
     slope = float((losses[0] - losses[1]) / 2e-3)
     assert slope == pytest.approx(float((gradients[name] * direction).sum()), rel=1e-2)
+
+
+def test_an_adapter_is_not_lost_in_the_rounding_of_the_residual() -> None:
+    """A young adapter's outputs are smaller than a bfloat16 step of what they are added to."""
+    torch.manual_seed(2)
+    x = torch.randn(2_000, 64, dtype=torch.bfloat16)
+    residual = 8 * torch.randn(2_000, 64, dtype=torch.bfloat16)
+    base = SimpleNamespace(weight=0.05 * torch.randn(64, 64).bfloat16(), bias=None)
+    group = fused.Group((fused.Product(base, scaling=1.0),), rate=0.0, seed=1)
+    down = torch.full((1, 64), 0.0005, dtype=torch.bfloat16)
+    up = torch.ones(64, 1, dtype=torch.bfloat16)
+    without, images = group.forward(x, (down, torch.zeros_like(up)), residual)
+    (out,), _ = group.forward(x, (down, up), residual)
+    moved = (out - without[0]).float()
+    slope = float((moved * images.float()).sum() / 64 / (images.float() ** 2).sum())
+    assert slope == pytest.approx(1.0, abs=0.1)
 
 
 def test_generation_goes_the_plain_way() -> None:

@@ -40,6 +40,32 @@ def test_bad_recipes_are_one_line(tmp_path: Path, text: str, message: str) -> No
     assert "\n" not in str(raised.value)
 
 
+def test_changes_stand_over_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("data: a\nout: b\nschedule: {muon_rate: 0.01}\n")
+    recipe = load_recipe(path, PretrainRecipe, ["schedule.minutes=2.5", "seed=7", "start=c"])
+    assert (recipe.schedule.minutes, recipe.schedule.muon_rate) == (2.5, 0.01)
+    assert (recipe.seed, recipe.start) == (7, Path("c"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("schedule.minuts=3", "schedule.minuts is not a field"),
+        ("seed.low=3", "seed.low: seed holds no fields"),
+        ("seed", "written field=value"),
+        ("seed=[", "is not a value of YAML"),
+    ],
+)
+def test_bad_changes_are_one_line(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("data: a\nout: b\nseed: 1\n")
+    with pytest.raises(TrainingError) as raised:
+        load_recipe(path, PretrainRecipe, [change])
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_missing_recipe(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml", PretrainRecipe)

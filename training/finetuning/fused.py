@@ -1,10 +1,10 @@
 """Decoder layers with adapters, computed in three pieces with backward passes of their own.
 
 PEFT's way makes about a dozen passes over each product's output and keeps what autograd happens to
-need. Here every 4-bit weight is restored once a pass and once back, the adapter is added within
-the product's own kernel, the residual too, and only what costs a product to recompute is kept:
-the layer's input, queries, keys, values, attention, the middle of the layer, gate and up. Norms,
-dropout, SwiGLU and rotation are computed again, which only moves memory.
+need. Here every 4-bit weight is restored once a pass and once back, the adapter is added within a
+product's own kernel, and only what costs a product to recompute is kept: the layer's input,
+queries, keys, values, attention, the middle of the layer, gate and up. Norms, dropout, SwiGLU and
+rotation are computed again, which only moves memory.
 
 One thing differs from PEFT in distribution, not in expectation: products that read the same input
 (queries, keys and values; gate and up) share its dropout mask.
@@ -33,6 +33,8 @@ from training.finetuning.pointwise import (
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+# What a layer is given its cache as, by transformers from 5.24 on and before.
+_CACHES = ("cache", "past_key_values")
 
 
 def fuse(model: Any) -> int:
@@ -95,10 +97,13 @@ class Group:
         outputs: list[Tensor] = []
         for product, image, up in zip(self.products, parts, ups, strict=True):
             weight, bias = product.weight(x.dtype).t(), product.base.bias
-            out = x @ weight if residual is None else torch.addmm(residual, x, weight)
+            out = x @ weight
             if bias is not None:
                 out += bias
-            outputs.append(out.addmm_(image, up.t(), alpha=product.scaling))
+            out.addmm_(image, up.t(), alpha=product.scaling)
+            # Last: an adapter begins with outputs smaller than bfloat16's step at the residual's
+            # size, so that adding them to a sum that was rounded already would lose them all.
+            outputs.append(out if residual is None else out.add_(residual))
         return outputs, images
 
     def backward(
@@ -261,7 +266,6 @@ def _forward(
     hidden_states: Tensor,
     attention_mask: Tensor | None = None,
     position_ids: Tensor | None = None,
-    past_key_values: Any = None,
     position_embeddings: Any = None,
     **kwargs: Any,
 ) -> Tensor:
@@ -269,12 +273,12 @@ def _forward(
     attention, inner = layer.self_attn, layer.mlp
     parts = [getattr(attention, name) for name in _ATTENTION]
     parts += [getattr(inner, name) for name in _FEED_FORWARD]
-    if past_key_values is not None or any(_unusual(part) for part in parts):
+    cached = any(kwargs.get(name) is not None for name in _CACHES)
+    if cached or any(_unusual(part) for part in parts):
         return original(
             hidden_states,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
             position_embeddings=position_embeddings,
             **kwargs,
         )
@@ -367,5 +371,5 @@ def _attend(
         dropout=0.0,
         scaling=attention.scaling,
         position_ids=position_ids,
-        **{name: value for name, value in kwargs.items() if name != "use_cache"},
+        **{name: value for name, value in kwargs.items() if name not in ("use_cache", *_CACHES)},
     )[0]

@@ -22,6 +22,7 @@ class Progress(TrainerCallback):
 
     def __init__(self) -> None:
         self._began: tuple[float, int] | None = None
+        self._told: tuple[float, float] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._began = time.monotonic(), state.global_step
@@ -29,7 +30,17 @@ class Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
-        print(line(state.global_step, state.max_steps, logs, self._left(state)), flush=True)
+        speed = self._speed(logs)
+        shown = {**logs, "tokens/s": speed} if speed else logs
+        print(line(state.global_step, state.max_steps, shown, self._left(state)), flush=True)
+
+    def _speed(self, logs: Mapping[str, Any]) -> float | None:
+        """Tokens a second of all processes since the report before; none where that is unknown."""
+        if "loss" not in logs or "num_tokens" not in logs:
+            return None
+        before, now = self._told, (time.monotonic(), float(logs["num_tokens"]))
+        self._told = now
+        return None if before is None else (now[1] - before[1]) / (now[0] - before[0])
 
     def _left(self, state: Any) -> float | None:
         if self._began is None or state.global_step <= self._began[1]:
@@ -40,7 +51,7 @@ class Progress(TrainerCallback):
 
 
 def line(step: int, steps: int, logs: Mapping[str, Any], left: float | None) -> str:
-    """`step 20/100 · loss 1.234 · learning_rate 4e-05 · 3 min left`."""
+    """`step 20/100 · loss 1.234 · learning_rate 4e-05 · tokens/s 8,200 · 3 min left`."""
     shown = {
         "loss": ".4f",
         "eval_loss": ".4f",
@@ -48,7 +59,7 @@ def line(step: int, steps: int, logs: Mapping[str, Any], left: float | None) -> 
         "eval_rewards/accuracies": ".3f",
         "learning_rate": ".2e",
         "mean_token_accuracy": ".3f",
-        "throughput/tokens_per_second_per_device": ",.0f",
+        "tokens/s": ",.0f",
     }
     parts = [f"step {step}/{steps}"]
     parts += [f"{name} {float(logs[name]):{form}}" for name, form in shown.items() if name in logs]

@@ -6,18 +6,16 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
-import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
-
-import yaml
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dataset.forms import FORMS, SYSTEM
 from training.errors import TrainingError
+from training.recipe_file import read_changes, read_recipe
 
 # Trainer reads none of these, so a recipe that sets one expects what does not happen.
 _UNUSED = {
@@ -90,7 +88,7 @@ def load(path: Path, kind: Literal["sft", "dpo"], changes: Iterable[str] = ()) -
 
     Raises TrainingError naming the file, the field and what was expected.
     """
-    values = {**_read(path), **_changes(changes)}
+    values = {**read_recipe(path), **read_changes(changes)}
     values.setdefault("report_to", "tensorboard")
     if kind == "dpo":
         from trl import DPOConfig as Arguments
@@ -116,47 +114,6 @@ def load(path: Path, kind: Literal["sft", "dpo"], changes: Iterable[str] = ()) -
 def is_sharded(fsdp: Any) -> bool:
     """Whether FSDP shards the model: by the recipe, or by the file given to `accelerate launch`."""
     return bool(fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("true", "1")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's scalars: `2e-4` is a number, and `no` is a word."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
-        letter: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:bool"]
-        for letter, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise TrainingError(
-            f"{path}: cannot be read ({error.strerror}); give an existing recipe"
-        ) from error
-    except yaml.YAMLError as error:
-        raise TrainingError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise TrainingError(f"{path}: a recipe is a mapping of fields to values")
-    return content
-
-
-def _changes(changes: Iterable[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for change in changes:
-        name, equals, value = change.partition("=")
-        if not equals:
-            raise TrainingError(f"{change}: a change of the recipe is written field=value")
-        found[name] = yaml.load(value, _Loader)
-    return found
 
 
 def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> None:
