@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from server.predictors.embedded import load_embedded
-from server.predictors.weights import Calibration
+from server.predictors.weights import Calibration, logit
 from training.evaluate import answer, read_cases
 
 
@@ -26,11 +26,12 @@ def fit_on(weights: Path, data: Path) -> Calibration:
 
 
 def fit(log_probabilities: Sequence[float], right: Sequence[bool], steps: int = 100) -> Calibration:
-    """Logistic regression of being right on the log-probability, by Newton's method."""
+    """Logistic regression of being right on the probability's logit, by Newton's method."""
+    logits = [logit(each) for each in log_probabilities]
     slope, intercept = 1.0, 0.0
     for _ in range(steps):
         g0 = g1 = h00 = h01 = h11 = 1e-9
-        for x, y in zip(log_probabilities, right, strict=True):
+        for x, y in zip(logits, right, strict=True):
             p = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, slope * x + intercept))))
             weight, error = p * (1.0 - p), p - y
             g0, g1 = g0 + error, g1 + error * x

@@ -17,6 +17,7 @@ from typing import Any
 
 from dataset.functions import Function, find_functions
 from dataset.question import Context, Question, ask, bare
+from server.commands.opening import read_settings
 from server.predictors.base import Candidate, NamePredictor
 from training.errors import TrainingError
 from training.evaluation import outcomes as judged
@@ -41,6 +42,14 @@ class Case:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictor", action="append", help=f"{HELP}; may be given often")
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any setting of the server, for example transformers.device=cpu",
+    )
     parser.add_argument("--weights", type=Path, help="a folder of weights other than the shipped")
     parser.add_argument("--data", type=Path, required=True, help="JSON Lines with `source`")
     parser.add_argument("--context", choices=("none", "file"), default="none")
@@ -56,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     with_context = arguments.context == "file"
+    settings = read_settings("auto", "", "", arguments.changes)
     cases = list(read_cases(arguments.data, with_context, arguments.limit))
     if not cases:
         raise TrainingError(f"{arguments.data}: no function in it; rows need a `source`")
@@ -65,7 +75,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.predictions:
         arguments.predictions.write_text("", encoding="utf-8")
     for text in arguments.predictor or ["embedded"]:
-        opened = open_predictor(text, arguments.weights)
+        opened = open_predictor(text, arguments.weights, settings)
         outcomes, result = _measure(opened, cases, pairs, with_context)
         found.append(result)
         judgements.append(outcomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -21,7 +20,7 @@ from server.predictors.embedded_prompt import (
     answer_text,
     encode,
 )
-from server.predictors.weights import SHIPPED, Calibration, Weights, WeightsError, open_weights
+from server.predictors.weights import SHIPPED, Weights, WeightsError, open_weights
 
 _BEAMS = 5
 _UNDERSCORE = "_"
@@ -139,7 +138,7 @@ class EmbeddedPredictor:
     def _calibrated(self, log_probability: float) -> float:
         if self._calibration is None:
             return log_probability
-        return _log_sigmoid(log_probability, self._calibration)
+        return self._calibration.chance(log_probability)
 
 
 def _without(log_probabilities: Floats, token: int) -> Floats:
@@ -147,8 +146,3 @@ def _without(log_probabilities: Floats, token: int) -> Floats:
     rest = log_probabilities - np.log1p(-np.exp(log_probabilities[token]))
     rest[token] = -np.inf
     return rest
-
-
-def _log_sigmoid(log_probability: float, calibration: Calibration) -> float:
-    value = calibration.slope * log_probability + calibration.intercept
-    return -math.log1p(math.exp(-value)) if value > -30 else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,10 +22,21 @@ class WeightsError(NamewrightError):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The chance of being right, sigmoid(slope * l + intercept), of a log-probability l."""
+    """The chance of being right: sigmoid(slope * logit(p) + intercept) of a probability p
+    (Platt scaling)."""
 
     slope: float
     intercept: float
+
+    def chance(self, log_probability: float) -> float:
+        """The logarithm of the chance, of the logarithm of p."""
+        value = self.slope * logit(log_probability) + self.intercept
+        return -math.log1p(math.exp(-value)) if value > -30 else value
+
+
+def logit(log_probability: float) -> float:
+    """log(p / (1 - p)) of log(p); what is closer to certainty than a millionth counts as that."""
+    return log_probability - math.log(max(-math.expm1(log_probability), 1e-6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,10 @@ def open_weights(folder: Path) -> Weights:
         files = cast("dict[str, str]", manifest["sha256"])
         version, form = str(manifest["version"]), manifest["format"]
         scale = cast("dict[str, float] | None", manifest.get("calibration"))
-        calibration = Calibration(scale["slope"], scale["intercept"]) if scale else None
+        calibration = None
+        # An earlier form fitted the logarithm itself; without a fit the model's own chance stands.
+        if scale and "logit_slope" in scale:
+            calibration = Calibration(scale["logit_slope"], scale["logit_intercept"])
     except OSError as error:
         raise WeightsError(f"{path}: no weights there; reinstall namewright") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -73,8 +88,8 @@ def write_manifest(folder: Path, version: str, calibration: Calibration | None) 
     }
     if calibration is not None:
         manifest["calibration"] = {
-            "slope": calibration.slope,
-            "intercept": calibration.intercept,
+            "logit_slope": calibration.slope,
+            "logit_intercept": calibration.intercept,
         }
     text = json.dumps(manifest, indent=2) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")

@@ -156,6 +156,14 @@ def test_late_examples_wait_for_the_early_epochs(tokenizer: Tokenizer, encoded: 
         assert shown > 2 * early or not late_answers
 
 
+def test_rows_of_the_longest_example_hold_every_one(tokenizer: Tokenizer, encoded: Encoded) -> None:
+    vocabulary = Vocabulary.of(tokenizer)
+    everything, length = Dropout(nothing=0.0, keep=1.0), encoded.longest()
+    indices = np.arange(len(encoded))
+    packed = pack(encoded, indices, vocabulary, everything, seed=1, length=length)
+    assert (packed.tokens == vocabulary.begin).sum() == len(encoded)
+
+
 def test_packed_functions_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     model = Decoder(Shape(vocabulary=50, width=32, layers=2, heads=2, key_value_heads=1,
@@ -293,6 +301,25 @@ def test_training_begins_with_the_weights_of_another(
     assert answer_losses(tmp_path)[0] < answer_losses(run_folder)[0] - 1.0
 
 
+def test_a_share_of_the_first_weights_stays(run_folder: Path, tmp_path: Path) -> None:
+    states = []
+    for share in (0.0, 0.25, 1.0):
+        recipe, out = tmp_path / "further.yaml", tmp_path / str(share)
+        text = RECIPE.format(data=run_folder, out=out, steps=3).replace("warmup_steps: 3", "")
+        text += f"start: {run_folder / 'out'}\nstart_share: {share}\ndropout: 0.1\n"
+        recipe.write_text(text.replace(", }", "}"))
+        train("pretrain", "--config", recipe)
+        states.append(torch.load(out / "weights.pt", weights_only=True))
+    begun = torch.load(run_folder / "out" / "weights.pt", weights_only=True)
+    end, between, first = states
+    for name, value in begun.items():
+        assert first[name].equal(value)
+        torch.testing.assert_close(
+            between[name].float(), end[name].float().lerp(value.float(), 0.25), rtol=0.01, atol=1e-3
+        )
+    assert not end["layers.0.attention.q.weight"].equal(begun["layers.0.attention.q.weight"])
+
+
 @pytest.mark.parametrize(
     ("start", "words"), [("nowhere", "no tokenizer.json there"), ("other", "its shape is")]
 )
@@ -313,6 +340,17 @@ def test_a_start_that_does_not_fit_is_named(
     )  # fmt: skip
     assert done.returncode == 2
     assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_rows_too_short_for_an_example_are_named(run_folder: Path) -> None:
+    command = ["pretrain", "--config", run_folder / "tiny.yaml", "packing.length=64"]
+    done = subprocess.run(
+        [sys.executable, "-m", "training", *map(str, command)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "packing.length: 64 tokens do not hold the longest example; give " in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

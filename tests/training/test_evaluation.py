@@ -212,6 +212,7 @@ def test_a_listing_marks_the_right_name_and_tells_where_it_is() -> None:
     [
         (["evaluate", "--data", "DATA", "--predictor", "nearest"], "expected nearest=CORPUS"),
         (["evaluate", "--data", "DATA", "--predictor", "nearest=/nowhere"], "is not there"),
+        (["evaluate", "--data", "DATA", "--set", "transformers.devise=cpu"], "unknown setting"),
         (["report", "--results", "DATA", "--html", "p.html"], "no result of `evaluate --json`"),
         (["report", "--results", "/nowhere.json", "--html", "p.html"], "cannot be read"),
         (["report", "--html", "p.html"], "give --results or --predictions"),

@@ -135,8 +135,10 @@ class Trainer:
     def _answer_loss(self, batch: Packed) -> float:
         """Mean loss of the answers' tokens, in nats."""
         weights = torch.zeros(4, device=self.place.device)
+        self.model.eval()
         # Not under no_grad, which would compile the network once more.
         _, sums = self._loss(self.model, *self._on_device(batch), weights, self.begin)
+        self.model.train()
         _, answer_loss, answers, _ = sums.tolist()
         return answer_loss / max(1.0, answers)
 

@@ -97,25 +97,26 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
+        self.dropped = nn.Dropout(dropout)
         self.attention = Attention(shape)
         self.feed_forward = FeedForward(shape)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend) -> Tensor:
-        x = x + self.attention(x, cos, sin, attend)
-        return x + self.feed_forward(x)
+        x = x + self.dropped(self.attention(x, cos, sin, attend))
+        return x + self.dropped(self.feed_forward(x))
 
 
 class Decoder(nn.Module):
     """Tokens (rows, length) to hidden states (rows, length, width); `logits` ends the way."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.layers))
         self.norm = RMSNorm(shape.width, shape.norm_epsilon)
 
     def forward(

@@ -70,6 +70,12 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.columns["code"])
 
+    def longest(self) -> int:
+        """The most tokens of an example that shows all its context."""
+        fields = sum(np.diff(ragged.offsets) for ragged in self.columns.values())
+        # Beside the fields: a marker for each, and the sequence's first and the answer's last.
+        return int(np.max(fields)) + len(self.columns) + 2
+
 
 @dataclass(frozen=True)
 class Dropout:

@@ -36,7 +36,7 @@ def restore(served: Path, run: Path) -> None:
     shutil.copyfile(weights.folder / "tokenizer.json", run / "tokenizer.json")
 
 
-def load_run(folder: Path, restored: Path | None = None) -> Decoder:
+def load_run(folder: Path, restored: Path | None = None, dropout: float = 0.0) -> Decoder:
     """The network of a run, in fp32; a served model's is first restored to `restored`.
 
     Raises WeightsError when `folder` is neither a run's nor a served model's.
@@ -44,7 +44,7 @@ def load_run(folder: Path, restored: Path | None = None) -> Decoder:
     if restored is not None and not (folder / "weights.pt").exists():
         restore(folder, restored)
         folder = restored
-    model = Decoder(Shape(**json.loads((folder / "shape.json").read_text())))
+    model = Decoder(Shape(**json.loads((folder / "shape.json").read_text())), dropout)
     state = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
     model.load_state_dict({name: value.float() for name, value in state.items()})
     return model

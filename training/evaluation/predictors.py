@@ -29,8 +29,10 @@ class Opened:
         return self.predictor.identity
 
 
-def open_predictor(text: str, weights: Path | None = None) -> Opened:
-    """Open `[LABEL:]KIND[=WHAT[,MORE]]`.
+def open_predictor(
+    text: str, weights: Path | None = None, settings: Settings | None = None
+) -> Opened:
+    """Open `[LABEL:]KIND[=WHAT[,MORE]]`, in all else by the server's settings.
 
     Raises TrainingError for what it cannot read, NamewrightError for what cannot be loaded.
     """
@@ -63,7 +65,7 @@ def open_predictor(text: str, weights: Path | None = None) -> Opened:
         return Opened(label or rest, load_generator(first, second))
     from server.predictors.choose import load_predictor
 
-    settings = Settings()
+    settings = settings or Settings()
     if kind == "transformers":
         settings = replace(settings, model=first, transformers_adapter=second)
     elif kind == "openai":

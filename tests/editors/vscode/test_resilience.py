@@ -112,7 +112,7 @@ def test_a_setting_of_a_wrong_type_is_told_with_a_button(workbench: Workbench) -
 def test_hints_have_quick_fixes(workbench: Workbench) -> None:
     workbench.open_file("orders.py", 1)
     workbench.change_settings(**{"namewright.hints": True})
-    workbench.open_file("orders.py", 24, 5)
+    workbench.open_file("orders.py", 16, 5)
     workbench.browser.wait(".squiggly-hint")
     assert workbench.menu()
     assert "Quick Fix" in workbench.browser.texts(".action-widget .monaco-list-row.group-header")
