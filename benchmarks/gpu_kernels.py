@@ -17,7 +17,7 @@ import torch
 
 from server.predictors.worker import nf4
 from server.predictors.worker.linear import Group, joined_adapter
-from server.predictors.worker.network import Layer, Network, Shape, _attend
+from server.predictors.worker.network import Cache, Layer, Network, Shape, _attend, read
 from server.predictors.worker.nf4 import Packed
 
 _CACHE_BYTES = 200_000_000
@@ -74,6 +74,11 @@ def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, A
     wanted = torch.nn.functional.rms_norm(stream, (512,), eps=1e-5) * weight
     note("norm", kernels.norm(stream, weight, 1e-5, half), wanted)
     note("attend", *_attention(device, half))
+    both = torch.randn(5, 2 * 1376, device=device).to(half)
+    first, second = both.float().chunk(2, dim=1)
+    note("gate", kernels.gate(both), torch.nn.functional.silu(first) * second)
+    for name, got, wanted in _read(device, half):
+        note(f"read_{name}", got, wanted)
     return found
 
 
@@ -83,6 +88,34 @@ def _two(adapters: list[Any], kind: torch.dtype, device: torch.device) -> Any:
         (adapters[1][0], torch.full((768, 16), 0.02), 1.0),
     ]
     return joined_adapter(halves, (768, 768), 512, kind, device)
+
+
+def _read(device: torch.device, half: torch.dtype) -> list[tuple[str, Any, Any]]:
+    """What the prompt's first layer leaves, its keys and its values, in both types."""
+    heads, key_heads, size, questions, length, start, room = 8, 4, 32, 3, 9, 7, 24
+    width = heads * size
+    shape = Shape(1, width, heads, key_heads, size, 128, 100, 1e-5)
+    tables = torch.randn(2, room, size // 2, device=device)
+    weights = [
+        torch.randn(*sizes, device=device) * 0.05
+        for sizes in (((heads + 2 * key_heads) * size, width), (width, width), (256, width),
+                      (width, 128), (100, width))
+    ]  # fmt: skip
+    before = torch.randn(2, 1, questions, key_heads, room, size, device=device)
+    tokens = torch.randint(0, 100, (questions, length), device=device)
+    ones = torch.ones(width, device=device)
+    found: list[tuple[torch.Tensor, ...]] = []
+    for kind in (half, torch.float32):
+        qkv, output, gate_up, down, embedding = (weight.to(half).to(kind) for weight in weights)
+        layer = Layer(
+            ones, Group(qkv, (width, 384, 512)), Group(output, (width,)), ones,
+            Group(gate_up, (128, 256)), Group(down, (width,)),
+        )  # fmt: skip
+        network = Network(shape, embedding, [layer], ones, embedding, tables[0], tables[1], kind)
+        cache = Cache(*before.to(half).to(kind).clone())
+        stream = read(network, tokens, cache, start)
+        found.append((stream, cache.keys, cache.values))
+    return list(zip(("stream", "keys", "values"), *found, strict=True))
 
 
 def _attention(device: torch.device, half: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,6 +128,8 @@ def _attention(device: torch.device, half: torch.dtype) -> tuple[torch.Tensor, t
     prompt = torch.randn(2, questions, key_heads, 200, size, device=device).to(half)
     suffix = torch.randn(2, rows, key_heads, slots, size, device=device).to(half)
     lengths, step = torch.tensor([130, 177], device=device), torch.tensor([3], device=device)
+    owners = torch.randint(0, beams, (questions, beams, slots), device=device)
+    owners[:, :, 2] = torch.arange(beams, device=device)
     layer: Any = Layer(*(None,) * 6)  # type: ignore[arg-type]
     found = []
     for kind in (half, torch.float32):
@@ -103,7 +138,7 @@ def _attention(device: torch.device, half: torch.dtype) -> tuple[torch.Tensor, t
         found.append(
             _attend(
                 network, layer, states.to(kind), (prompts[0], prompts[1]),
-                (suffixes[0], suffixes[1]), lengths, step,
+                (suffixes[0], suffixes[1]), (lengths, step, owners),
             )
         )  # fmt: skip
     return found[0], found[1]

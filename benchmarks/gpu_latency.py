@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,8 @@ def _run(stage: str, arguments: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _one(stage: str, place: Place) -> int:
+    # As the worker's process has it.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     import torch
 
     try:
@@ -242,7 +246,8 @@ def _ours(mode: str) -> Callable[[Place], dict[str, Any]]:
         _say(json.dumps(result))
         if place.device.startswith("cuda"):
             result |= _graphs(model)
-            _profile(model, _prompts(model, 1, place.tokens))
+            prompts = _prompts(model, 1, place.tokens)
+            _profile(lambda: model.engine.answer(prompts, BEAMS))
         return result
 
     return stage
@@ -304,54 +309,94 @@ def _graphs(model: Any) -> dict[str, Any]:
     return result
 
 
-def _profile(model: Any, prompts: Sequence[Any]) -> None:
-    """Where the time of an answer goes, by kernel."""
+def _profile(work: Callable[[], object]) -> None:
+    """Where the time of some work goes, by kernel, and for how long the card waited."""
     import torch
 
     try:
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        seconds = time.perf_counter() - begun
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            model.engine.answer(prompts, BEAMS)
+            work()
             torch.cuda.synchronize()
         events = [
             event for event in profile.key_averages() if getattr(event, "self_device_time_total", 0)
         ]
         events.sort(key=lambda event: -event.self_device_time_total)
-        for event in events[:22]:
+        busy = sum(event.self_device_time_total for event in events) / 1e6
+        print(f"{seconds:.3f} s, of which the card works {busy:.3f}")
+        for event in events[:26]:
             print(f"{event.self_device_time_total / 1e3:8.3f} ms {event.count:6} {event.key[:90]}")
     except Exception as error:
         print(f"no profile: {error}")
 
 
 def _throughput(mode: str) -> Callable[[Place], dict[str, Any]]:
-    """Functions of the standard library in batches, as `audit` asks."""
+    """Functions of the standard library with their names, as `audit` asks about them."""
 
     def stage(place: Place) -> dict[str, Any]:
-        import torch
-
-        from server.predictors.worker.engine import Prompt
+        from server.predictors.transformers import TOGETHER
 
         model = _load(place, mode)
         cuda = place.device.startswith("cuda")
-        texts = functions(1024 if cuda else 16)
-        start = model.engine.grammar.start(None)
-        prompts = [Prompt(model.prompts.tokens(text), start) for text in texts]
-        model.engine.answer(prompts[:96], BEAMS)
+        judged = audited(1024 if cuda else 16)
+        result: dict[str, Any] = {"n": len(judged)}
+        # In the first pass graphs are recorded, of which an audit of a large project sees little.
+        for name in ("first_pass", "functions"):
+            seconds = _audit(model, judged)
+            result[f"{name}_per_second"] = round(len(judged) / sum(seconds), 1)
+        # From the message with the shortest functions to that with the longest.
+        result["seconds"] = [round(each, 2) for each in seconds]
+        texts = [subject.question.text for subject in judged]
+        rows = model.prompts.rows(
+            texts, [subject.function.name for subject in judged], model.engine.grammar
+        )
+        read = sum(len(prompt) + len(name or ()) for prompt, name in rows)
+        result["tokens_each"] = round(read / len(rows)) - len(model.engine.prefix)
+        result |= {"prefix_tokens": len(model.engine.prefix)} | _memory()
         if cuda:
-            torch.cuda.synchronize()
-        begun = time.perf_counter()
-        model.engine.answer(prompts, BEAMS)
-        seconds = time.perf_counter() - begun
-        if cuda:
-            _profile(model, prompts[:64])
-        tokens = sum(len(prompt.tokens) - len(model.engine.prefix) for prompt in prompts)
-        result = {
-            "functions_per_second": round(len(prompts) / seconds, 1),
-            "tokens_each": round(tokens / len(prompts)),
-            "n": len(prompts),
-        }
-        return result | _memory()
+            _say(json.dumps(result))
+            # Of prompts neither short nor long, then of the longest.
+            for some in (judged[len(judged) // 2 :][:TOGETHER], judged[-TOGETHER:]):
+                _profile(partial(_audit, model, some))
+        return result
 
     return stage
+
+
+def audited(count: int) -> list[Any]:
+    """What `audit` would judge in the standard library, its files in sorted order."""
+    from server.auditing.misfits import subjects
+
+    found: list[Any] = []
+    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
+        found += subjects(path, path.read_bytes())
+        if len(found) >= count:
+            break
+    # As `find_misfits` orders them.
+    return sorted(found[:count], key=lambda subject: len(subject.question.text))
+
+
+def _audit(model: Any, judged: Sequence[Any]) -> list[float]:
+    """Names and the present names' scores, in one message after the other; seconds of each."""
+    from server.auditing.misfits import ASKED
+    from server.predictors.transformers import TOGETHER
+
+    taken: list[float] = []
+    for start in range(0, len(judged), TOGETHER):
+        batch = judged[start : start + TOGETHER]
+        begun = time.perf_counter()
+        model.judge(
+            [subject.question.text for subject in batch],
+            [subject.question.prefix for subject in batch],
+            ASKED,
+            [subject.function.name for subject in batch],
+        )
+        taken.append(time.perf_counter() - begun)
+    return taken
 
 
 def _transformers(place: Place) -> Any:

@@ -15,11 +15,12 @@ from pathlib import Path
 from dataset.functions import Function, decode, find_functions
 from dataset.question import Question, ask, sibling_names
 from server.naming import fit_to_offer, is_given_by_framework, names_taken
+from server.predictors import together
 from server.predictors.base import Candidate, NamePredictor
 
-_BATCH = 16
 _OFFERED = 3
-_ASKED = 6
+# How many names are looked for, of which some will not fit the place.
+ASKED = 6
 _STUB = re.compile(r":\s*(?:#.*)?\s(?:pass|\.\.\.|raise NotImplementedError\b.*|return)\s*$")
 _ACCESSOR_PARTS = ("setter", "deleter", "getter")
 
@@ -75,11 +76,15 @@ def find_misfits(
     misfits: list[Misfit] = []
     # Questions of like length share a batch, so that little of it is padding.
     ordered = sorted(judged, key=lambda subject: len(subject.question.text))
-    for start in range(0, len(ordered), _BATCH):
-        batch = ordered[start : start + _BATCH]
-        questions = [subject.question for subject in batch]
-        answers = predictor.predict(questions, _ASKED)
-        scores = predictor.score(questions, [subject.function.name for subject in batch])
+    while ordered:
+        size = together.batch_of(predictor)
+        batch, ordered = ordered[:size], ordered[size:]
+        answers, scores = together.judge(
+            predictor,
+            [subject.question for subject in batch],
+            [subject.function.name for subject in batch],
+            ASKED,
+        )
         for subject, candidates, present in zip(batch, answers, scores, strict=True):
             misfit = judge(subject, candidates, present)
             if misfit is not None and misfit.confidence >= min_confidence:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from threading import Lock
 
 from dataset.question import Question
+from server.predictors import together
 from server.predictors.base import (
     Cancelled,
     Candidate,
@@ -77,6 +78,20 @@ class FallbackPredictor:
             return self._first.score(questions, names)
         except Unavailable as error:
             return self._fall_back(str(error)).score(questions, names)
+
+    @property
+    def batch(self) -> int:
+        """How many questions the one who answered last likes at once."""
+        return together.batch_of(self._answering)
+
+    def judge(self, questions: Sequence[Question], names: Sequence[str], k: int) -> together.Judged:
+        """What `predict` and `score` give, by the same one."""
+        try:
+            found = together.judge(self._first, questions, names, k)
+        except Unavailable as error:
+            return together.judge(self._fall_back(str(error)), questions, names, k)
+        self._recover()
+        return found
 
     def close(self) -> None:
         """Close both."""

@@ -20,6 +20,7 @@ from dataset.question import Question
 from server.errors import NamewrightError
 from server.predictors.base import Cancelled, Candidate, Identity, StopFlag, Unavailable
 from server.predictors.status import Observer, State, Status
+from server.predictors.together import Judged
 from server.predictors.worker import protocol
 from server.predictors.worker.card import memory_of_cards
 from server.predictors.worker.checkpoint import (
@@ -53,6 +54,8 @@ _POLL_SECONDS = 0.02
 _LEAST_IDLE_SECONDS = 1.0
 _FEWEST_BEAMS = 5
 _REMEMBERED = 512
+# Some batches for the card, of which only the last is not full.
+TOGETHER = 256
 
 
 def load_transformers(settings: Settings) -> TransformersPredictor:
@@ -169,6 +172,11 @@ class TransformersPredictor:
             ("weights", self._identity.fingerprint),
         ]
 
+    @property
+    def batch(self) -> int:
+        """How many questions it likes at once."""
+        return TOGETHER
+
     def watch(self, observer: Observer) -> None:
         """Report to `observer` from now on, the present state first."""
         with self._changed:
@@ -183,18 +191,16 @@ class TransformersPredictor:
 
         Raises Cancelled when stopped, Unavailable when the model cannot answer now.
         """
-        texts = [one.text for one in questions]
-        prefixes = [one.prefix for one in questions]
-        answer = self._ask(
-            lambda number: protocol.Ask(number, texts, prefixes, k),
-            len(questions),
-            stop,
-        )
-        if not isinstance(answer, protocol.Names):
-            raise Unavailable("the model's process gave no names; see the log")
-        for question, row in zip(questions, answer.found, strict=True):
-            self._remember(question, dict(row))
-        return [[Candidate(name, score) for name, score in row][:k] for row in answer.found]
+        return self._names(questions, [], k, stop)[0]
+
+    def judge(self, questions: Sequence[Question], names: Sequence[str], k: int) -> Judged:
+        """What `predict` and `score` give, of one read of each prompt."""
+        found, scores = self._names(questions, names, k, None)
+        # A name that was found has its own score: the one that others are compared with.
+        known = ({one.name: one.log_probability for one in row} for row in found)
+        return found, [
+            row.get(name, score) for row, name, score in zip(known, names, scores, strict=True)
+        ]
 
     def score(self, questions: Sequence[Question], names: Sequence[str]) -> list[float]:
         """The log-probability of each question's present name; raises Unavailable."""
@@ -224,6 +230,23 @@ class TransformersPredictor:
             self._changed.notify_all()
         if process is not None:
             process.close()
+
+    def _names(
+        self, questions: Sequence[Question], present: Sequence[str], k: int, stop: StopFlag | None
+    ) -> Judged:
+        texts = [one.text for one in questions]
+        prefixes = [one.prefix for one in questions]
+        answer = self._ask(
+            lambda number: protocol.Ask(number, texts, prefixes, k, list(present)),
+            len(questions),
+            stop,
+        )
+        if not isinstance(answer, protocol.Names):
+            raise Unavailable("the model's process gave no names; see the log")
+        for question, row in zip(questions, answer.found, strict=True):
+            self._remember(question, dict(row))
+        found = [[Candidate(name, score) for name, score in row][:k] for row in answer.found]
+        return found, answer.scores
 
     def _remember(self, question: Question, scores: dict[str, float]) -> None:
         self._scores[question.digest()] = scores

@@ -77,6 +77,16 @@ def test_it_answers_stops_unloads_when_idle_and_loads_again(settings: Settings) 
         best = names[0]
         assert predictor.score([QUESTION], [best.name]) == [best.log_probability]
         assert predictor.score([QUESTION], ["read_text"])[0] < 0
+        other = Question("def x(self):\n    self.count += 1", prefix="_")
+        present = ["read_text", "_count_up"]
+        found, scores = predictor.judge([QUESTION, other], present, 3)
+        assert [one.name for one in found[0]] == [one.name for one in names]
+        predictor._scores.clear()
+        assert scores == pytest.approx(predictor.score([QUESTION, other], present), abs=1e-3)
+        # One that is among the names has the score that it was found with.
+        assert predictor.judge([QUESTION], [best.name], 3)[1] == [
+            pytest.approx(best.log_probability, abs=1e-3)
+        ]
         assert predictor.device == "cpu"
 
         stop = StopFlag()

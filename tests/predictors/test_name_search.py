@@ -10,6 +10,7 @@ import torch
 from benchmarks import gpu_reference
 from dataset.functions import find_functions
 from dataset.question import ask
+from server.predictors.worker import batches
 from server.predictors.worker.engine import Engine, Prompt, Stopped
 from server.predictors.worker.grammar import make_grammar
 from server.predictors.worker.model import Model, Wanted, load_model
@@ -116,6 +117,79 @@ def test_a_name_is_scored_as_it_was_found(model: Model) -> None:
     assert max(apart) < 1e-3
 
 
+def test_present_names_are_scored_in_the_same_read(model: Model) -> None:
+    """Beside prompts of all lengths, one too long for a name after it, and known underscores."""
+    long = "\n".join(f"    total += values[{number}]" for number in range(2000))
+    texts = [*questions(9), f"def x(values):\n{long}\n    return total"]
+    present = [
+        "read",
+        "_read_all",
+        "__get",
+        "x",
+        "getHTTPResponse",
+        "a_b_c",
+        "_",
+        "run",
+        "é",
+        "sum",
+    ]
+    prefixes = [None, "_", "__", "", "", None, "_", "", "", ""]
+    names, scores = model.judge(texts, prefixes, 5, present)
+    apart = [
+        abs(model.score([text], [name])[0] - score)
+        for text, name, score in zip(texts, present, scores, strict=True)
+    ]
+    assert max(apart) < 1e-3
+    assert len(set(scores)) == len(scores)
+    alone = [
+        model.names([text], [prefix], 5)[0] for text, prefix in zip(texts, prefixes, strict=True)
+    ]
+    for together, single in zip(names, alone, strict=True):
+        assert [one.name for one in together] == [one.name for one in single]
+        assert (
+            max(
+                abs(one.log_probability - other.log_probability)
+                for one, other in zip(together, single, strict=True)
+            )
+            < 1e-3
+        )
+
+
+def test_batches_of_one_class_give_what_single_questions_give(model: Model) -> None:
+    """Several batches over the same memory, dummies among them."""
+    asked = prompts(model, 12)
+    lengths = [prompt.length for prompt in asked]
+
+    def has_dummies(tokens: int) -> bool:
+        split = batches.split(lengths, tokens)
+        return len(split) > 1 and any(batch.rows > len(batch.members) for batch in split)
+
+    tokens = next(tokens for tokens in range(500, 5000, 100) if has_dummies(tokens))
+    network, grammar, prefix = model.engine.network, model.engine.grammar, model.engine.prefix
+    engine = Engine(network, grammar, prefix, STEPS, batch_tokens=tokens)
+    single = [model.engine.answer([one], BEAMS)[0] for one in asked]
+    for _ in range(2):
+        found = gpu_reference.compare(engine.answer(asked, BEAMS), single)
+        assert (found.equal_sets, found.most_apart < 1e-3) == (1.0, True)
+    # With less memory, and after what others left there.
+    engine.release()
+    engine.batch_tokens = 300
+    found = gpu_reference.compare(engine.answer(asked, BEAMS), single)
+    assert (found.equal_sets, found.most_apart < 1e-3) == (1.0, True)
+
+
+def test_the_longest_prompts_share_the_smallest_batches() -> None:
+    lengths = [100, 90, 1200, 130, 300, *[95] * 200]
+    split = batches.split(lengths, 8192)
+    assert sorted(index for one in split for index in one.members) == list(range(len(lengths)))
+    for one in split:
+        assert max(lengths[index] for index in one.members) <= one.room
+        assert len(one.members) <= one.rows
+        assert one.rows == 1 or one.rows * one.room <= 8192
+    assert split[0].members[0] == 2
+    assert batches.split([], 8192) == []
+
+
 @pytest.mark.parametrize("prefix", ["", "_", "__"])
 def test_known_underscores_are_kept(model: Model, prefix: str) -> None:
     for names in model.names(questions(8), [prefix] * 8, 5):
@@ -140,7 +214,7 @@ def test_a_space_before_the_name_does_not_end_it() -> None:
     favoured = torch.zeros((3, 2, len(pieces)))
     favoured[0, :, 2], favoured[1, :, 4], favoured[2, :, 1] = 9.0, 9.0, 9.0
     for logits in favoured:
-        advance(beams, logits, grammar, ())
+        advance(beams, logits, grammar)
     best = hypotheses(beams)[0][0]
     assert best.tokens == (2, 4, 1)
     assert best.ended

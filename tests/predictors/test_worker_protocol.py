@@ -24,13 +24,13 @@ from server.predictors.worker.protocol import (
 
 MESSAGES = [
     Load("base", "adapter", "memory", "cuda:0", 6),
-    Ask(1, ["def x(): …"], [None, "_", ""], 5),
+    Ask(1, ["def x(): …"], [None, "_", ""], 5, ["run"]),
     Score(2, ["def x(): pass"], ["run"]),
     Stop(1),
     Progress("loading the weights", 0.5),
     Ready("cpu"),
     Failed("no room", False),
-    Names(1, [[("parse_headers", -0.5)], []]),
+    Names(1, [[("parse_headers", -0.5)], []], [-0.5, -2.0]),
     Scores(2, [-1.5]),
     Stopped(1),
     Refused(1, "too long", True),

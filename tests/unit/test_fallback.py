@@ -14,6 +14,7 @@ from server.predictors.choose import load_lasting, load_predictor
 from server.predictors.fallback import FallbackPredictor
 from server.predictors.queue import Job, PredictionQueue
 from server.predictors.status import Described, Observer, Reporting, Status
+from server.predictors.together import batch_of, judge
 from server.settings import Settings
 
 QUESTION = Question("def x(text):\n    return text.splitlines()")
@@ -221,3 +222,29 @@ def test_auto_says_why_it_took_the_embedded_model(settings: Settings, told: str)
     assert told in dict(predictor.facts())["chosen"]
     assert heard.told == []
     predictor.close()
+
+
+class Batched(One):
+    """One that answers many questions together."""
+
+    batch = 256
+
+    def judge(
+        self, questions: Sequence[Question], names: Sequence[str], k: int
+    ) -> tuple[list[list[Candidate]], list[float]]:
+        return self.predict(questions, k), [-3.0 for _ in names]
+
+
+def test_whoever_answers_says_how_many_questions_it_likes_at_once() -> None:
+    first = Batched("first")
+    _, second, both, _ = pair(first)
+    assert batch_of(both) == 256
+    found, scores = judge(both, [QUESTION], ["x"], 5)
+    assert (found[0][0].name, scores) == ("first_name", [-3.0])
+    first.trouble = Unavailable("gone")
+    found, scores = judge(both, [QUESTION], ["x"], 5)
+    assert (found[0][0].name, scores) == ("second_name", [-2.0])
+    assert batch_of(both) == batch_of(second) < 256
+    first.trouble = None
+    assert judge(both, [QUESTION], ["x"], 5)[1] == [-3.0]
+    assert batch_of(both) == 256

@@ -1,7 +1,9 @@
 """Answers prompts with names: batches, buffers of fixed sizes, and CUDA graphs over them.
 
 What all prompts begin with is read once. A graph is recorded when its sizes are first met: one for
-each length (in steps of `BUCKET` tokens) that a prompt is read at, one for a decoding step.
+each length (in steps of `BUCKET` tokens) that a single prompt is read at, one for a decoding step
+of single prompts and of each class of batch (`batches`). To read a batch takes no graph: it is
+bound by arithmetic.
 """
 
 # The libraries here type their results only in part.
@@ -13,24 +15,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from server.predictors.worker import batches, search
 from server.predictors.worker import network as model
-from server.predictors.worker import search
+from server.predictors.worker.batches import Arena, Batch, Bench
 from server.predictors.worker.grammar import Grammar
 from server.predictors.worker.network import Cache, Network
 from server.predictors.worker.search import Hypothesis
 
 BUCKET = 64
-# The most tokens of a prompt, and of a batch of prompts with their padding.
+# The most tokens of a prompt.
 LONGEST = 1024
-_BATCH_TOKENS = 8192
-_BATCH = 64
-# Larger batches are bound by arithmetic: a graph would save them nothing.
-_RECORDED = 1
+# The most tokens of a batch of prompts: few where memory is short, and more where there is plenty.
+LEAST_BATCH, _BATCH_TOKENS, MOST_BATCH = 1024, 8192, 16_384
 
 
 class Stopped(Exception):
@@ -39,22 +42,16 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Token ids, and the grammar's state before the name."""
+    """Token ids, the grammar's state before the name, and the tokens of a name to score."""
 
     tokens: Sequence[int]
     start: int
+    present: Sequence[int] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class _Bench:
-    """Buffers of one size of batch; everything a graph reads and writes lies here."""
-
-    cache: Cache
-    suffix: Cache
-    lengths: Tensor
-    starts: Tensor
-    tokens: Tensor
-    beams: search.Beams
+    @property
+    def length(self) -> int:
+        """How many tokens are read."""
+        return len(self.tokens) + len(self.present)
 
 
 class Engine:
@@ -76,20 +73,32 @@ class Engine:
         self.steps = steps
         self.batch_tokens = batch_tokens
         self._records = records and network.device.type == "cuda"
-        self._benches: dict[tuple[int, int, int], _Bench] = {}
+        self._records_batches = self._records
+        self._benches: dict[tuple[int, int, int], Bench] = {}
         self._graphs: dict[tuple[int, int, int, int], torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
         self._read_prefix: Cache | None = None
+        self._prompts: Arena | None = None
+        self._answers: Arena | None = None
 
-    @torch.inference_mode()
     def answer(
         self, prompts: Sequence[Prompt], beams: int, stop: Callable[[], bool] = lambda: False
     ) -> list[list[Hypothesis]]:
         """Up to `beams` hypotheses for each prompt, best first; raises Stopped between steps."""
-        found: list[list[Hypothesis]] = [[] for _ in prompts]
-        for batch in self._batches(prompts):
-            answers = self._answer([prompts[index] for index in batch], beams, stop)
-            for index, answer in zip(batch, answers, strict=True):
+        return [found for found, _ in self.judge(prompts, beams, stop)]
+
+    @torch.inference_mode()
+    def judge(
+        self, prompts: Sequence[Prompt], beams: int, stop: Callable[[], bool] = lambda: False
+    ) -> list[tuple[list[Hypothesis], float]]:
+        """Hypotheses as `answer` gives them, and the log-probability of each present name."""
+        if len(prompts) == 1 and not prompts[0].present:
+            return [(self._answer_one(prompts[0], beams, stop), 0.0)]
+        found: list[tuple[list[Hypothesis], float]] = [([], 0.0) for _ in prompts]
+        for batch in self._split(prompts, beams):
+            members = [prompts[index] for index in batch.members]
+            answers = self._answer_batch(members, batch, beams, stop)
+            for index, answer in zip(batch.members, answers, strict=True):
                 found[index] = answer
         return found
 
@@ -99,21 +108,14 @@ class Engine:
     ) -> list[float]:
         """The log-probability of each prompt's given answer."""
         found = [0.0] * len(prompts)
-        whole = [
-            Prompt((*prompt, *answer), 0) for prompt, answer in zip(prompts, answers, strict=True)
-        ]
-        for batch in self._batches(whole):
-            rows = [whole[index].tokens for index in batch]
-            length = max(map(len, rows))
-            cache = model.new_cache(self.network, len(batch), length)
-            tokens = self._padded(rows, length)
-            stream = model.read(self.network, tokens, cache, 0)
-            for row, index in enumerate(batch):
-                answer = torch.tensor(answers[index], device=stream.device)
-                first = len(prompts[index]) - 1
-                scores = model.logits(self.network, stream[row, first : first + len(answer)])
-                chosen = torch.log_softmax(scores, dim=-1).gather(1, answer[:, None])
-                found[index] = float(chosen.sum())
+        asked = [Prompt(prompt, 0, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        for batch in self._split(asked, 0):
+            members = [asked[index] for index in batch.members]
+            assert self._prompts is not None
+            cache = self._prompts.cut(len(members), batch.room)
+            _, scores = self._read(members, cache)
+            for index, score in zip(batch.members, _sums(members, scores), strict=True):
+                found[index] = score
         return found
 
     def warm(self, beams: int, lengths: Sequence[int], advance: Callable[[], None]) -> None:
@@ -127,84 +129,154 @@ class Engine:
         """Forget buffers and graphs."""
         self._graphs.clear()
         self._benches.clear()
-        self._read_prefix = self._pool = None
+        self._read_prefix = self._pool = self._prompts = self._answers = None
 
-    def _batches(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Indexes of prompts of like length that fit one batch together."""
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].tokens))
-        batches: list[list[int]] = []
-        for index in order:
-            length = _rounded(len(prompts[index].tokens)) + BUCKET
-            last = batches[-1] if batches else []
-            if not last or len(last) >= _BATCH or (len(last) + 1) * length > self.batch_tokens:
-                batches.append([])
-            batches[-1].append(index)
-        return batches
-
-    def _answer(
-        self, prompts: Sequence[Prompt], beams: int, stop: Callable[[], bool]
-    ) -> list[list[Hypothesis]]:
-        shared = all(
-            tuple(prompt.tokens[: len(self.prefix)]) == self.prefix
-            and len(prompt.tokens) > len(self.prefix)
-            for prompt in prompts
+    def _split(self, prompts: Sequence[Prompt], beams: int) -> list[Batch]:
+        """Batches of like length, with the memory for any of them."""
+        split = batches.split([prompt.length for prompt in prompts], self.batch_tokens)
+        tokens = max((batch.rows * batch.room for batch in split), default=0)
+        answers = max((batch.rows for batch in split), default=0) * beams * self.steps
+        # What is nearly all is all, or a little more would soon be wanted: graphs would be lost.
+        most = batches.most_rows(self.batch_tokens) * beams * self.steps
+        self._grow(
+            max(tokens, self.batch_tokens if self.batch_tokens < 2 * tokens else 0),
+            max(answers, most if most < 2 * answers else 0),
         )
-        start = len(self.prefix) if shared else 0
-        rows = [prompt.tokens[start:] for prompt in prompts]
-        length = _rounded(max(map(len, rows)))
-        bench = self._bench(len(prompts), beams, start + length)
-        bench.lengths.copy_(torch.tensor([len(prompt.tokens) for prompt in prompts]))
-        bench.starts.copy_(torch.tensor([prompt.start for prompt in prompts]))
-        bench.tokens[:, :length].copy_(self._padded(rows, length))
-        key = len(prompts), beams, bench.tokens.shape[1]
-        self._run((*key, 1 + start * 10_000 + length), lambda: self._begin(bench, start, length))
+        return split
+
+    def _grow(self, tokens: int, answers: int) -> None:
+        """Have memory for batches of so many tokens of prompts and of answers."""
+        room, slots = (arena.tokens if arena else 0 for arena in (self._prompts, self._answers))
+        if tokens > room or answers > slots:
+            self._graphs = {key: graph for key, graph in self._graphs.items() if key[0] == 1}
+            self._benches = {key: bench for key, bench in self._benches.items() if key[0] == 1}
+            if not self._graphs:
+                # A pool ends with the last graph in it.
+                self._pool = None
+            self._prompts = self._answers = None
+            self._prompts = Arena(self.network, max(tokens, room))
+            self._answers = Arena(self.network, max(answers, slots))
+
+    def _answer_one(self, prompt: Prompt, beams: int, stop: Callable[[], bool]) -> list[Hypothesis]:
+        """A single prompt: somebody waits for it, so that all of it is recorded."""
+        start = self._shared([prompt])
+        row = prompt.tokens[start:]
+        length = -(-len(row) // BUCKET) * BUCKET
+        bench = self._bench_for_one(beams, start + length)
+        bench.lengths.fill_(len(prompt.tokens))
+        bench.starts.fill_(prompt.start)
+        bench.tokens[:, :length].copy_(self._padded([row], length))
+        key = 1, beams, bench.cache.keys.shape[3]
+
+        def begin() -> None:
+            tokens = bench.tokens[:, :length]
+            stream = model.read(self.network, tokens, bench.cache, start)
+            last = stream[0, bench.lengths - start - 1]
+            self._begin(bench, model.logits(self.network, last))
+
+        self._run((*key, 1 + start * 10_000 + length), begin, self._records)
         for _ in range(self.steps - 1):
             if stop():
                 raise Stopped
             if bool(bench.beams.done.all()):
                 break
-            self._run((*key, 0), lambda: self._step(bench))
-        return search.hypotheses(bench.beams)
+            self._run((*key, 0), lambda: self._step(bench), self._records)
+        return search.hypotheses(bench.beams)[0]
 
-    def _begin(self, bench: _Bench, start: int, length: int) -> None:
-        """Read the prompts and write the first token of each beam."""
+    def _answer_batch(
+        self, prompts: Sequence[Prompt], batch: Batch, beams: int, stop: Callable[[], bool]
+    ) -> list[tuple[list[Hypothesis], float]]:
+        if stop():
+            raise Stopped
+        count = len(prompts)
+        bench = self._bench(batch, beams)
+        dummies = batch.rows - count
+        lengths = [*(len(prompt.tokens) for prompt in prompts), *[1] * dummies]
+        starts = [*(prompt.start for prompt in prompts), *[prompts[0].start] * dummies]
+        bench.lengths.copy_(torch.tensor(lengths))
+        bench.starts.copy_(torch.tensor(starts))
+        cache = Cache(bench.cache.keys[:, :count], bench.cache.values[:, :count])
+        last, scores = self._read(prompts, cache)
+        self._begin(bench, last)
+        key = batch.rows, beams, batch.room, 0
+        for number in range(self.steps - 1):
+            if stop():
+                raise Stopped
+            # To look is to wait for the card, and hardly ever are all of them done early.
+            if number % 2 and bool(bench.beams.done.all()):
+                break
+            self._run(key, lambda: self._step(bench), batch.recorded and self._records_batches)
+        found = search.hypotheses(bench.beams)[:count]
+        return list(zip(found, _sums(prompts, scores), strict=True))
+
+    def _read(self, prompts: Sequence[Prompt], cache: Cache) -> tuple[Tensor, Tensor]:
+        """Read prompts and present names into the cache.
+
+        Scores of all tokens after each prompt, and the log-probabilities of the names' tokens, one
+        name after the other.
+        """
+        device = self.network.device
+        start = self._shared(prompts)
+        rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
+        # All that the host has to send goes before the work: later it would wait for it.
+        tokens = self._padded(rows, max(map(len, rows)))
+        ends = torch.tensor([len(prompt.tokens) - start - 1 for prompt in prompts]).to(device)
+        places = [
+            (row, len(prompt.tokens) - start - 1 + offset, token)
+            for row, prompt in enumerate(prompts)
+            for offset, token in enumerate(prompt.present)
+        ]
+        asked = torch.tensor(places, dtype=torch.int64).view(-1, 3).to(device)
+        if start:
+            prefix = self._prefix_cache()
+            cache.keys[:, :, :, :start] = prefix.keys
+            cache.values[:, :, :, :start] = prefix.values
+        stream = model.read(self.network, tokens, cache, start)
+        after = model.logits(self.network, stream[torch.arange(len(rows), device=device), ends])
+        row, place, chosen = asked.unbind(1)
+        scores = torch.log_softmax(model.logits(self.network, stream[row, place]), dim=-1)
+        return after, scores.gather(1, chosen[:, None])[:, 0]
+
+    def _begin(self, bench: Bench, scores: Tensor) -> None:
+        """Write the first token of each beam; rows that have no scores are done already."""
         search.reset(bench.beams, bench.starts)
-        stream = model.read(self.network, bench.tokens[:, :length], bench.cache, start)
-        ends = bench.lengths - start - 1
-        last = stream[torch.arange(len(ends), device=ends.device), ends]
-        scores = model.logits(self.network, last)
+        dummies = len(bench.lengths) - len(scores)
+        if dummies:
+            bench.beams.done[len(scores) :] = True
+            scores = functional.pad(scores, (0, 0, 0, dummies))
         beams = bench.beams.history.shape[1]
-        search.advance(bench.beams, scores.repeat_interleave(beams, dim=0), self.grammar, ())
+        search.advance(bench.beams, scores.repeat_interleave(beams, dim=0), self.grammar)
 
-    def _step(self, bench: _Bench) -> None:
+    def _step(self, bench: Bench) -> None:
         """Read the token that each beam wrote and write the next one."""
         state = bench.beams
-        stream = model.go_on(
-            self.network, state.tokens, bench.cache, bench.suffix, bench.lengths, state.step
-        )
-        scores = model.logits(self.network, stream)
-        suffix = bench.suffix.keys, bench.suffix.values
-        search.advance(state, scores, self.grammar, suffix)
+        places = bench.lengths, state.step, state.owners
+        stream = model.go_on(self.network, state.tokens, bench.cache, bench.suffix, places)
+        search.advance(state, model.logits(self.network, stream), self.grammar)
 
-    def _run(self, key: tuple[int, int, int, int], work: Callable[[], None]) -> None:
+    def _run(
+        self, key: tuple[int, int, int, int], work: Callable[[], None], recorded: bool
+    ) -> None:
         """Do the work, by replaying its graph where it is worth one."""
-        if not self._records or key[0] > _RECORDED:
-            work()
-            return
-        graph = self._graphs.get(key)
-        if graph is None:
-            # Before it is recorded it runs once: kernels are compiled and workspaces taken.
-            # That run is the answer; a recording executes nothing.
-            work()
-            torch.cuda.synchronize()
-            try:
-                self._graphs[key] = self._recorded(work)
-            except RuntimeError as error:
-                # Slower, not wrong: some operation of this torch cannot be recorded.
-                sys.stderr.write(f"CUDA graphs are not used ({error})\n")
-                self._records = False
-        else:
+        graph = self._graphs.get(key) if recorded else None
+        if graph is not None:
             graph.replay()
+            return
+        # Before it is recorded it runs once: kernels are compiled and workspaces taken.
+        # That run is the answer; a recording executes nothing.
+        work()
+        if not recorded:
+            return
+        torch.cuda.synchronize()
+        try:
+            self._graphs[key] = self._recorded(work)
+        except RuntimeError as error:
+            # Slower, not wrong: some operation of this torch cannot be recorded, or its memory
+            # is short.
+            sys.stderr.write(f"CUDA graphs are not used ({error})\n")
+            self._records_batches = False
+            if key[0] == 1:
+                self._records = False
 
     def _recorded(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
@@ -214,29 +286,45 @@ class Engine:
             work()
         return graph
 
-    def _bench(self, questions: int, beams: int, room: int) -> _Bench:
-        """The buffers for a batch; single questions keep theirs, others are made anew."""
-        single = questions <= _RECORDED
-        room = max(room, len(self.prefix) + LONGEST) if single else room
-        key = questions, beams, room
+    def _shared(self, prompts: Sequence[Prompt]) -> int:
+        """How many tokens at the beginning of these prompts are read already."""
+        length = len(self.prefix)
+        return length * all(
+            len(prompt.tokens) > length and tuple(prompt.tokens[:length]) == self.prefix
+            for prompt in prompts
+        )
+
+    def _bench_for_one(self, beams: int, room: int) -> Bench:
+        """The buffers for single prompts, which they share with nobody."""
+        room = max(room, len(self.prefix) + LONGEST)
+        key = 1, beams, room
+        if key not in self._benches:
+            cache = model.new_cache(self.network, 1, room)
+            if length := len(self.prefix):
+                prefix = self._prefix_cache()
+                cache.keys[:, :, :, :length] = prefix.keys
+                cache.values[:, :, :, :length] = prefix.values
+            suffix = model.new_cache(self.network, beams, self.steps)
+            self._benches[key] = batches.new_bench(
+                cache, suffix, beams, self.steps, self.network.device
+            )
+        return self._benches[key]
+
+    def _bench(self, batch: Batch, beams: int) -> Bench:
+        """The buffers for a batch; those that a graph was recorded over are kept."""
+        key = batch.rows, beams, batch.room
         if key in self._benches:
             return self._benches[key]
-        device = self.network.device
-        cache = model.new_cache(self.network, questions, room)
-        prefix = self._prefix_cache()
-        length = len(self.prefix)
-        if length:
-            cache.keys[:, :, :, :length] = prefix.keys
-            cache.values[:, :, :, :length] = prefix.values
-        bench = _Bench(
-            cache,
-            model.new_cache(self.network, questions * beams, self.steps),
-            torch.zeros(questions, dtype=torch.int64, device=device),
-            torch.zeros(questions, dtype=torch.int64, device=device),
-            torch.zeros((questions, room), dtype=torch.int64, device=device),
-            search.new_beams(questions, beams, self.steps, device),
+        assert self._prompts is not None
+        assert self._answers is not None
+        bench = batches.new_bench(
+            self._prompts.cut(batch.rows, batch.room),
+            self._answers.cut(batch.rows * beams, self.steps),
+            beams,
+            self.steps,
+            self.network.device,
         )
-        if single:
+        if batch.recorded:
             self._benches[key] = bench
         return bench
 
@@ -254,5 +342,7 @@ class Engine:
         return torch.tensor(padded).to(self.network.device)
 
 
-def _rounded(length: int) -> int:
-    return -(-length // BUCKET) * BUCKET
+def _sums(prompts: Sequence[Prompt], scores: Tensor) -> list[float]:
+    """The scores of present names from those of their tokens."""
+    each = iter(scores.tolist())
+    return [sum(islice(each, len(prompt.present))) for prompt in prompts]

@@ -15,6 +15,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from server.predictors.worker.reading_kernels import gate, norm, place, restore
+
+__all__ = [
+    "attend", "finish", "gate", "nf4_product", "norm", "place", "restore", "turn",
+]  # fmt: skip
+
 
 @triton.jit(do_not_specialize=["rows", "blocks_each"])
 def _nf4_product(
@@ -114,34 +120,6 @@ def _finish(
     tl.store(out + place, total.to(out.dtype.element_ty), mask=within)
 
 
-@triton.jit
-def _restore(packed, scales, table, out, width, block_n: tl.constexpr):
-    """The weights themselves, (out, in), from 4 bits."""
-    tile = tl.program_id(0).to(tl.int64)
-    block = tl.program_id(1)
-    blocks = width // 64
-    column = tl.arange(0, block_n)
-    byte = tl.arange(0, 32)
-    place = (tile * blocks + block) * block_n
-    pairs = tl.load(packed + place * 32 + column[:, None] * 32 + byte[None, :]).to(tl.int32)
-    scale = tl.load(scales + place + column).to(tl.float32)[:, None]
-    kind = out.dtype.element_ty
-    target = out + (tile * block_n + column[:, None]) * width + block * 64 + byte[None, :]
-    tl.store(target, (tl.load(table + (pairs >> 4)) * scale).to(kind))
-    tl.store(target + 32, (tl.load(table + (pairs & 15)) * scale).to(kind))
-
-
-@triton.jit
-def _norm(x, weight, out, width, eps, block: tl.constexpr):
-    row = tl.program_id(0).to(tl.int64)
-    column = tl.arange(0, block)
-    within = column < width
-    value = tl.load(x + row * width + column, mask=within, other=0.0).to(tl.float32)
-    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + eps)
-    value = value * scale * tl.load(weight + column, mask=within, other=0.0).to(tl.float32)
-    tl.store(out + row * width + column, value.to(out.dtype.element_ty), mask=within)
-
-
 @triton.jit(do_not_specialize=["beams", "heads", "key_heads", "slots"])
 def _turn(
     states, cosines, sines, lengths, step, queries, keys, values,
@@ -190,7 +168,7 @@ def _fold(query, key, value, seen, scale, best, weight, total):
 
 @triton.jit(do_not_specialize=["beams", "key_heads", "room", "slots"])
 def _attend(
-    queries, keys, values, suffix_keys, suffix_values, lengths, step, out,
+    queries, keys, values, suffix_keys, suffix_values, lengths, step, owners, out,
     beams, key_heads, room, slots, scale, group: tl.constexpr, size: tl.constexpr,
     block_m: tl.constexpr, block_p: tl.constexpr, suffix_blocks: tl.constexpr,
 ):  # fmt: skip
@@ -230,7 +208,12 @@ def _attend(
         value = tl.load(
             suffix_values + source[:, None] + column[None, :], mask=there[:, None], other=0.0
         )
-        seen = there[None, :] & (owner[None, :] == beam[:, None])
+        # The beam that read this token of mine, or of the beam that mine comes from.
+        mine = tl.load(
+            owners + (question * beams + beam[:, None]) * slots + slot[None, :],
+            mask=inside[:, None], other=-1,
+        )  # fmt: skip
+        seen = there[None, :] & (owner[None, :] == mine)
         best, weight, total = _fold(query, key, value, seen, scale, best, weight, total)
     total = total / tl.where(weight > 0, weight, 1.0)[:, None]
     tl.store(
@@ -292,21 +275,6 @@ def finish(
     return out
 
 
-def restore(packed: Tensor, scales: Tensor, table: Tensor, out: Tensor) -> Tensor:
-    """The weights of `packed` in `out` (columns, width)."""
-    tiles, blocks, block_n, _ = packed.shape
-    _restore[(tiles, blocks)](packed, scales, table, out, blocks * 64, block_n=block_n, num_warps=4)
-    return out
-
-
-def norm(x: Tensor, weight: Tensor, eps: float, kind: torch.dtype) -> Tensor:
-    """RMS norm of `x` (rows, width), in `kind`."""
-    rows, width = x.shape
-    out = torch.empty((rows, width), dtype=kind, device=x.device)
-    _norm[(rows,)](x, weight, out, width, eps, block=triton.next_power_of_2(width), num_warps=8)
-    return out
-
-
 def turn(
     states: Tensor,
     tables: tuple[Tensor, Tensor],
@@ -331,11 +299,13 @@ def attend(
     queries: Tensor,
     prompt: tuple[Tensor, Tensor],
     suffix: tuple[Tensor, Tensor],
-    lengths: Tensor,
-    step: Tensor,
+    places: tuple[Tensor, Tensor, Tensor],
     scale: float,
 ) -> Tensor:
-    """What the beams read (rows, heads × size); prompts are (questions, key heads, room, size)."""
+    """What the beams read (rows, heads × size); prompts are (questions, key heads, room, size).
+
+    `places` are those of `network.go_on`.
+    """
     rows, heads, size = queries.shape
     questions, key_heads, room, _ = prompt[0].shape
     slots = suffix[0].shape[2]
@@ -343,7 +313,7 @@ def attend(
     block_p = 64
     out = torch.empty_like(queries)
     _attend[(questions, key_heads)](
-        queries, *prompt, *suffix, lengths, step, out, beams, key_heads, room, slots, scale,
+        queries, *prompt, *suffix, *places, out, beams, key_heads, room, slots, scale,
         group=group, size=size, block_m=max(16, triton.next_power_of_2(beams * group)),
         block_p=block_p, suffix_blocks=triton.cdiv(beams * slots, block_p), num_warps=4,
     )  # fmt: skip

@@ -77,7 +77,10 @@ class Group:
         if isinstance(self.weight, Packed) and (kernels := self._kernels(x)):
             out = torch.empty((len(x), self.ends[0]), dtype=x.dtype, device=x.device)
             return self._finish(kernels, x, self.weight, out, gates=True)
-        gate, up = self.project(x).split(self.ends[0], dim=1)
+        both = self.project(x)
+        if _is_half(x) and (kernels := nf4.triton_kernels(x)):
+            return kernels.gate(both)
+        gate, up = both.split(self.ends[0], dim=1)
         return functional.silu(gate).mul_(up)
 
     def _kernels(self, x: Tensor) -> Any:

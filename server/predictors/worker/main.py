@@ -152,8 +152,12 @@ class _Worker:
         if isinstance(request, Score):
             return Scores(request.number, model.score(request.texts, request.names))
         number = request.number
-        found = model.names(
-            request.texts, request.prefixes, request.k, lambda: number in self._stopped
+        found, scores = model.judge(
+            request.texts,
+            request.prefixes,
+            request.k,
+            request.present,
+            lambda: number in self._stopped,
         )
         rows = [[(one.name, one.log_probability) for one in names] for names in found]
-        return Names(number, rows)
+        return Names(number, rows, scores)

@@ -15,8 +15,9 @@ import torch
 
 from server.predictors.worker.ahead import reading_ahead
 from server.predictors.worker.checkpoint import ModelError, find_folder, open_adapter, open_model
-from server.predictors.worker.engine import LONGEST, Engine, Prompt
+from server.predictors.worker.engine import LEAST_BATCH, LONGEST, MOST_BATCH, Engine, Prompt
 from server.predictors.worker.loading import Mode, load_network
+from server.predictors.worker.network import Network
 from server.predictors.worker.prompt import Prompts, load_tokenizer
 from server.predictors.worker.search import Hypothesis
 from server.predictors.worker.shapes import (
@@ -31,6 +32,8 @@ from server.predictors.worker.trial import try_kernels
 STEPS = 12
 # How many names are looked for when nobody says otherwise.
 BEAMS = 5
+# Bytes that batches leave alone, for weights that are restored and for the logits.
+_ASIDE = 1e9
 # The lengths of prompts that are prepared for before the first question.
 _WARM = (128, 192, 256, 320, 384, 448, 512)
 
@@ -73,13 +76,34 @@ class Model:
         stop: Callable[[], bool] = lambda: False,
     ) -> list[list[Named]]:
         """Up to `k` names for each question's text, best first; raises Stopped."""
+        return self.judge(texts, prefixes, k, (), stop)[0]
+
+    def judge(
+        self,
+        texts: Sequence[str],
+        prefixes: Sequence[str | None],
+        k: int,
+        present: Sequence[str],
+        stop: Callable[[], bool] = lambda: False,
+    ) -> tuple[list[list[Named]], list[float]]:
+        """Names as `names` gives them, and the scores of present names, as `score` gives them.
+
+        Both are of one read of each prompt; `present` is one name for each question, or empty.
+        """
         grammar = self.engine.grammar
+        rows = self.prompts.rows(texts, present, grammar)
         prompts = [
-            Prompt(self.prompts.tokens(text), grammar.start(prefix))
-            for text, prefix in zip(texts, prefixes, strict=True)
+            Prompt(tokens, grammar.start(prefix), name or ())
+            for (tokens, name), prefix in zip(rows, prefixes, strict=True)
         ]
-        answers = self.engine.answer(prompts, max(k, self._beams), stop)
-        return [self._named(found)[:k] for found in answers]
+        judged = self.engine.judge(prompts, max(k, self._beams), stop)
+        scores = [score for _, score in judged] if present else []
+        apart = [index for index, (_, name) in enumerate(rows) if present and not name]
+        if apart:
+            others = self.score([texts[index] for index in apart], [present[i] for i in apart])
+            for index, score in zip(apart, others, strict=True):
+                scores[index] = score
+        return [self._named(found)[:k] for found, _ in judged], scores
 
     def score(self, texts: Sequence[str], names: Sequence[str]) -> list[float]:
         """The log-probability of each question's given name."""
@@ -149,6 +173,7 @@ def load_model(
                 beams, _WARM, lambda: progress("preparing the GPU", next(done) / len(_WARM))
             )
             torch.cuda.empty_cache()
+            engine.batch_tokens = _batch_tokens(network, device)
     except Exception as error:
         if out_of_memory(error):
             raise _no_room(memory_needed(sizes, adapter, wanted.mode), device) from error
@@ -170,6 +195,17 @@ def out_of_memory(error: BaseException) -> bool:
 def _check_room(needed: int, device: torch.device) -> None:
     if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < needed:
         raise _no_room(needed, device)
+
+
+def _batch_tokens(network: Network, device: torch.device) -> int:
+    """The most tokens of a batch on a card with so much memory left: batches fill half of it."""
+    shape = network.shape
+    each = 2 * shape.layers * shape.key_heads * shape.size * network.kind.itemsize
+    free, total = torch.cuda.mem_get_info(device)
+    allowed = torch.cuda.get_per_process_memory_fraction(device) * total
+    free = min(free, allowed - torch.cuda.memory_reserved(device))
+    # As much again is taken by what lies beside the prompts: answers, and the arithmetic.
+    return int(min(max(0.45 * (free - _ASIDE) / each, LEAST_BATCH), MOST_BATCH))
 
 
 def _no_room(needed: int, device: torch.device) -> NoRoom:

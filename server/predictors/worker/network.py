@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -98,27 +99,27 @@ def read(network: Network, tokens: Tensor, cache: Cache, start: int) -> Tensor:
     stream = network.embedding[tokens.reshape(-1)].float()
     cos = network.cosines[start : start + length, None]
     sin = network.sines[start : start + length, None]
-    mask = None
-    if start:
-        whole = torch.ones((length, start + length), dtype=torch.bool, device=tokens.device)
-        mask = whole.tril(diagonal=start)
     for index, layer in enumerate(network.layers):
         x = norm(network, stream, layer.attention_norm)
-        query, key, value = _heads(network, layer, layer.qkv.project(x))
-        query, key = (
-            _turned(states.view(questions, length, -1, shape.size), cos, sin)
-            for states in (query, key)
-        )
+        states = layer.qkv.project(x)
         keys, values = cache.layer(index)
         end = start + length
-        keys[:, :, start:end] = key.transpose(1, 2)
-        values[:, :, start:end] = value.view(questions, length, -1, shape.size).transpose(1, 2)
-        attended = functional.scaled_dot_product_attention(
-            query.transpose(1, 2),
+        if kernels := _kernels(network, states):
+            tables = network.cosines, network.sines
+            states = _normed(network, layer, states)
+            query = kernels.place(states, tables, (keys, values), start, length, shape.heads)
+        else:
+            query, key, value = (
+                part.view(questions, length, -1, shape.size)
+                for part in _heads(network, layer, states)
+            )
+            query, key = _turned(query, cos, sin), _turned(key, cos, sin)
+            keys[:, :, start:end] = key.transpose(1, 2)
+            values[:, :, start:end] = value.transpose(1, 2)
+        attended = _attend_causally(
+            query.view(questions, length, -1, shape.size).transpose(1, 2),
             _repeated(keys[:, :, :end], shape),
             _repeated(values[:, :, :end], shape),
-            attn_mask=mask,
-            is_causal=mask is None,
         )
         attended = attended.transpose(1, 2).reshape(questions * length, -1)
         layer.output.add_to(stream, attended)
@@ -128,20 +129,23 @@ def read(network: Network, tokens: Tensor, cache: Cache, start: int) -> Tensor:
 
 
 def go_on(
-    network: Network, tokens: Tensor, prompt: Cache, suffix: Cache, lengths: Tensor, step: Tensor
+    network: Network,
+    tokens: Tensor,
+    prompt: Cache,
+    suffix: Cache,
+    places: tuple[Tensor, Tensor, Tensor],
 ) -> Tensor:
     """The residual stream (rows, width) after each row's next token, the `step`-th of its answer.
 
-    Rows are questions × beams; `lengths` (questions) and `step` (1) are read on the device. The
-    token's keys and values go to slot `step - 1` of the suffix.
+    Rows are questions × beams. `places` are read on the device: the lengths of prompts (questions),
+    `step` (1), and which beam of its question read each token of a row (questions, beams, slots).
+    The token's keys and values go to slot `step - 1` of the suffix.
     """
     stream = network.embedding[tokens].float()
     for index, layer in enumerate(network.layers):
         x = norm(network, stream, layer.attention_norm)
         states = layer.qkv.project(x)
-        attended = _attend(
-            network, layer, states, prompt.layer(index), suffix.layer(index), lengths, step
-        )
+        attended = _attend(network, layer, states, prompt.layer(index), suffix.layer(index), places)
         layer.output.add_to(stream, attended)
         x = norm(network, stream, layer.inner_norm)
         layer.down.add_to(stream, layer.gate_up.gated(x))
@@ -179,26 +183,38 @@ def _heads(network: Network, layer: Layer, states: Tensor) -> tuple[Tensor, Tens
     return query, key, value
 
 
+def _normed(network: Network, layer: Layer, states: Tensor) -> Tensor:
+    """Queries, keys and values side by side, where a model norms the first two."""
+    if layer.query_norm is None:
+        return states
+    return torch.cat([part.flatten(1) for part in _heads(network, layer, states)], dim=1)
+
+
+def _kernels(network: Network, states: Tensor) -> Any:
+    """The kernels that turn heads and read the cache, where they fit this model."""
+    size = network.shape.size
+    fits = network.kind != torch.float32 and size & (size - 1) == 0
+    return nf4.triton_kernels(states) if fits else None
+
+
 def _attend(
     network: Network,
     layer: Layer,
     states: Tensor,
     prompt: tuple[Tensor, Tensor],
     suffix: tuple[Tensor, Tensor],
-    lengths: Tensor,
-    step: Tensor,
+    places: tuple[Tensor, Tensor, Tensor],
 ) -> Tensor:
     shape = network.shape
+    lengths, step, owners = places
     questions = len(lengths)
     beams = len(states) // questions
     scale = shape.size**-0.5
-    kernels = nf4.triton_kernels(states)
-    if kernels and network.kind != torch.float32 and shape.size & (shape.size - 1) == 0:
-        if layer.query_norm is not None:
-            states = torch.cat([part.flatten(1) for part in _heads(network, layer, states)], dim=1)
+    if kernels := _kernels(network, states):
+        states = _normed(network, layer, states)
         tables = network.cosines, network.sines
         query = kernels.turn(states, tables, lengths, step, suffix, beams, shape.heads)
-        return kernels.attend(query, prompt, suffix, lengths, step, scale)
+        return kernels.attend(query, prompt, suffix, places, scale)
     query, key, value = _heads(network, layer, states)
     position = lengths.repeat_interleave(beams) + step - 1
     cos, sin = (table[position, None] for table in (network.cosines, network.sines))
@@ -206,6 +222,12 @@ def _attend(
     suffix_keys, suffix_values = suffix
     suffix_keys.index_copy_(2, step - 1, key[:, :, None])
     suffix_values.index_copy_(2, step - 1, value[:, :, None])
+    first_row = torch.arange(questions, device=states.device)[:, None, None] * beams
+    slot = torch.arange(suffix_keys.shape[2], device=states.device)
+    suffix_keys, suffix_values = (
+        part.transpose(1, 2)[(first_row + owners).view(len(states), -1), slot].transpose(1, 2)
+        for part in suffix
+    )
     group = shape.heads // shape.key_heads
     # Beams of a question side by side, so that each key of its prompt is read once for all.
     shared = query.view(questions, beams, shape.key_heads, group, shape.size).transpose(1, 2)
@@ -216,7 +238,6 @@ def _attend(
     before = before.float().masked_fill(unread, float("-inf"))
     rows = len(states)
     own = query.view(rows, shape.key_heads, group, shape.size) @ suffix_keys.transpose(2, 3)
-    slot = torch.arange(suffix_keys.shape[2], device=states.device)
     own = own.float().masked_fill(slot >= step, float("-inf"))
     before = before.view(questions, shape.key_heads, beams, group, -1).transpose(1, 2)
     before = before.reshape(rows, shape.key_heads, group, -1)
@@ -227,6 +248,22 @@ def _attend(
     of_prompt = of_prompt.view(questions, shape.key_heads, beams, group, -1).transpose(1, 2)
     of_prompt = of_prompt.reshape(rows, shape.key_heads, group, -1)
     return (of_prompt + of_own @ suffix_values).reshape(rows, -1)
+
+
+def _attend_causally(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention (questions, heads, length, size) of queries that are the last of the keys."""
+    length, end = query.shape[2], key.shape[2]
+    if length == end:
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+    if query.is_cuda:
+        able = torch.backends.cuda.SDPAParams(query, key, value, None, 0.0, False, False)
+        if query.shape[3] % 8 == 0 and torch.backends.cuda.can_use_flash_attention(able):
+            # What `torch.nn.attention.bias.causal_lower_right` does, which takes seconds to import.
+            flash = torch.ops.aten._scaled_dot_product_flash_attention
+            return flash(query, key, value, 0.0, True)[0]
+    whole = torch.ones((length, end), dtype=torch.bool, device=query.device)
+    mask = whole.tril(diagonal=end - length)
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
 
 def _turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ A question too long for the model loses its last lines, never the chat around it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +43,39 @@ class Prompts:
             found = self._encode(question)
         return found
 
+    def rows(
+        self, questions: Sequence[str], names: Sequence[str], grammar: Grammar
+    ) -> list[tuple[list[int], list[int] | None]]:
+        """Token ids of each prompt, and of the name that follows it up to its end.
+
+        `names` may be empty. None for a name that wants another prompt than that (`answer`).
+        """
+        texts = [self._text(question) for question in questions]
+        prompts = self._encode_all(texts)
+        answers: list[list[int] | None] = [None] * len(prompts)
+        if names:
+            named = [self._named(text, name) for text, name in zip(texts, names, strict=True)]
+            ends = _ends(grammar)
+            for index, whole in enumerate(self._encode_all(named)):
+                size = len(prompts[index])
+                if size <= self.longest - LONGEST_ANSWER and whole[:size] == prompts[index]:
+                    answers[index] = _to_its_end(whole[size:], ends)
+        for index, prompt in enumerate(prompts):
+            if len(prompt) > self.longest:
+                prompts[index] = self.tokens(questions[index])
+        return list(zip(prompts, answers, strict=True))
+
     def answer(self, question: str, name: str, grammar: Grammar) -> tuple[list[int], list[int]]:
         """Token ids of the prompt, and of a name up to its end, tokenized as one text."""
         prompt = self.tokens(question)
         while len(prompt) > self.longest - LONGEST_ANSWER:
             question = self._shortened(question, LONGEST_ANSWER)
             prompt = self._encode(question)
-        text = self._text(question)
-        end = self._tokenizer.eos_token or ""
-        space = "" if text[-1:].isspace() else " "
-        whole = self._tokenizer(f"{text}{space}{name}{space}{end}", add_special_tokens=False)
-        ids: list[int] = list(whole["input_ids"])
+        whole = self._encode_all([self._named(self._text(question), name)])[0]
         shared = 0
-        while shared < min(len(prompt), len(ids)) and prompt[shared] == ids[shared]:
+        while shared < min(len(prompt), len(whole)) and prompt[shared] == whole[shared]:
             shared += 1
-        answer: list[int] = []
-        for token in ids[shared:]:
-            answer.append(token)
-            if answer[:-1] and bool(grammar.ends[token]):
-                break
-        return ids[:shared], answer
+        return whole[:shared], _to_its_end(whole[shared:], _ends(grammar))
 
     def grammar(self, size: int) -> Grammar:
         """The grammar of names over the first `size` tokens."""
@@ -76,7 +89,17 @@ class Prompts:
         return make_grammar(tokenizer.get_vocab(), special, sorted(ends), size)
 
     def _encode(self, question: str) -> list[int]:
-        return list(self._tokenizer(self._text(question), add_special_tokens=False)["input_ids"])
+        return self._encode_all([self._text(question)])[0]
+
+    def _encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        return list(self._tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+    def _named(self, text: str, name: str) -> str:
+        """A prompt's text with its answer."""
+        space = "" if text[-1:].isspace() else " "
+        return f"{text}{space}{name}{space}{self._tokenizer.eos_token or ''}"
 
     def _text(self, question: str) -> str:
         tokenizer = self._tokenizer
@@ -97,6 +120,16 @@ class Prompts:
             raise ModelError("the chat around a question is longer than the model's limit")
         cut = question[: starts[keep]]
         return cut[: cut.rindex("\n")] if "\n" in cut else cut
+
+
+def _ends(grammar: Grammar) -> set[int]:
+    return set(grammar.ends.nonzero()[:, 0].tolist())
+
+
+def _to_its_end(tokens: Sequence[int], ends: Set[int]) -> list[int]:
+    """The tokens of a name up to the first that ends it."""
+    stop = next((place for place, token in enumerate(tokens) if place and token in ends), None)
+    return list(tokens if stop is None else tokens[: stop + 1])
 
 
 def load_tokenizer(folders: Sequence[Path]) -> Any:

@@ -31,12 +31,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Name these questions; a prefix is the leading underscores, or None where unknown."""
+    """Name these questions; a prefix is the leading underscores, or None where unknown.
+
+    `present` are names to score on the way: one for each question, or none at all.
+    """
 
     number: int
     texts: list[str]
     prefixes: list[str | None]
     k: int
+    present: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """(name, log-probability) for each question, best first."""
+    """(name, log-probability) for each question, best first; and the scores of present names."""
 
     number: int
     found: list[list[tuple[str, float]]]
+    scores: list[float]
 
 
 @dataclass(frozen=True, slots=True)

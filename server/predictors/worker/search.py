@@ -23,13 +23,17 @@ _WORST = -1e9
 
 @dataclass(frozen=True, slots=True)
 class Beams:
-    """What is under way, (questions, beams, …); `step` counts the tokens written so far."""
+    """What is under way, (questions, beams, …); `step` counts the tokens written so far.
+
+    `owners` says which beam of the question read each token of a beam: its keys stay there.
+    """
 
     step: Tensor
     tokens: Tensor
     scores: Tensor
     states: Tensor
     history: Tensor
+    owners: Tensor
     found: Tensor
     found_scores: Tensor
     found_ended: Tensor
@@ -59,6 +63,7 @@ def new_beams(questions: int, beams: int, steps: int, device: torch.device) -> B
         scores=of(torch.float32, *rows),
         states=of(torch.int64, *rows),
         history=of(torch.int64, *rows, steps),
+        owners=of(torch.int64, *rows, steps),
         found=of(torch.int64, *rows, steps),
         found_scores=of(torch.float32, *rows),
         found_ended=of(torch.bool, *rows),
@@ -81,8 +86,8 @@ def reset(beams: Beams, starts: Tensor) -> None:
     beams.done.fill_(False)
 
 
-def advance(beams: Beams, logits: Tensor, grammar: Grammar, suffix: tuple[Tensor, ...]) -> None:
-    """Write the next token of every beam; `suffix` tensors (layers, rows, …) follow their beams."""
+def advance(beams: Beams, logits: Tensor, grammar: Grammar) -> None:
+    """Write the next token of every beam."""
     questions, count, steps = beams.history.shape
     vocabulary = logits.shape[-1]
     added = _allowed(logits.view(questions, count, vocabulary), beams.states, grammar)
@@ -114,10 +119,9 @@ def advance(beams: Beams, logits: Tensor, grammar: Grammar, suffix: tuple[Tensor
     beams.tokens.copy_(tokens.view(-1))
     worst = scores.amin(dim=1).where(beams.found_any.all(dim=1), _WORST)
     beams.done.logical_or_((running[:, 0] <= worst) | last)
-    first_row = torch.arange(questions, device=best.device)[:, None] * count
-    rows = (first_row + parents).view(-1)
-    for states_of_beams in suffix:
-        states_of_beams.copy_(states_of_beams.index_select(1, rows))
+    # The token that was written now is read by its beam itself.
+    itself = torch.arange(count, device=best.device).view(1, count, 1).expand(questions, -1, 1)
+    beams.owners.copy_(_of(beams.owners, parents).scatter(2, slot[:, :count], itself))
     beams.step.add_(1)
 
 

@@ -1,0 +1,136 @@
+"""Triton kernels of reading prompts: each reads what it needs once and writes its result once.
+
+Rows are the tokens of prompts, or of a decoding step where that needs the same.
+"""
+
+# Triton is there only where a GPU is, and its kernels are a language of their own.
+# pyright: basic, reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportIndexIssue=false
+
+from __future__ import annotations
+
+import math
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+
+@triton.jit
+def _restore(packed, scales, table, out, width, block_n: tl.constexpr):
+    """The weights themselves, (out, in), from 4 bits."""
+    tile = tl.program_id(0).to(tl.int64)
+    block = tl.program_id(1)
+    blocks = width // 64
+    column = tl.arange(0, block_n)
+    byte = tl.arange(0, 32)
+    place = (tile * blocks + block) * block_n
+    pairs = tl.load(packed + place * 32 + column[:, None] * 32 + byte[None, :]).to(tl.int32)
+    scale = tl.load(scales + place + column).to(tl.float32)[:, None]
+    kind = out.dtype.element_ty
+    target = out + (tile * block_n + column[:, None]) * width + block * 64 + byte[None, :]
+    tl.store(target, (tl.load(table + (pairs >> 4)) * scale).to(kind))
+    tl.store(target + 32, (tl.load(table + (pairs & 15)) * scale).to(kind))
+
+
+@triton.jit
+def _norm(x, weight, out, width, eps, block: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, block)
+    within = column < width
+    value = tl.load(x + row * width + column, mask=within, other=0.0).to(tl.float32)
+    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + eps)
+    value = value * scale * tl.load(weight + column, mask=within, other=0.0).to(tl.float32)
+    tl.store(out + row * width + column, value.to(out.dtype.element_ty), mask=within)
+
+
+@triton.jit(do_not_specialize=["length", "start", "room", "heads", "key_heads"])
+def _place(
+    states, cosines, sines, queries, keys, values, length, start, room, heads, key_heads,
+    half: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Turns some heads of a prompt's token by its position; keys and values go to the cache."""
+    row = tl.program_id(0).to(tl.int64)
+    begin = tl.program_id(1) * block
+    head = (begin + tl.arange(0, block))[:, None]
+    column = tl.arange(0, half)[None, :]
+    question = row // length
+    position = start + row % length
+    c = tl.load(cosines + position * half + column)
+    s = tl.load(sines + position * half + column)
+    source = states + (row * (heads + 2 * key_heads) + head) * 2 * half + column
+    first = tl.load(source).to(tl.float32)
+    second = tl.load(source + half).to(tl.float32)
+    kind = queries.dtype.element_ty
+    if begin < heads:
+        target = queries + (row * heads + head) * 2 * half + column
+        tl.store(target, (first * c - second * s).to(kind))
+        tl.store(target + half, (second * c + first * s).to(kind))
+    elif begin < heads + key_heads:
+        place = ((question * key_heads + head - heads) * room + position) * 2 * half
+        target = keys + place + column
+        tl.store(target, (first * c - second * s).to(kind))
+        tl.store(target + half, (second * c + first * s).to(kind))
+    else:
+        place = ((question * key_heads + head - heads - key_heads) * room + position) * 2 * half
+        target = values + place + column
+        tl.store(target, first.to(kind))
+        tl.store(target + half, second.to(kind))
+
+
+@triton.jit
+def _gate(both, out, width, block: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.program_id(1) * block + tl.arange(0, block)
+    within = column < width
+    place = both + row * 2 * width + column
+    gate = tl.load(place, mask=within, other=0.0).to(tl.float32)
+    up = tl.load(place + width, mask=within, other=0.0).to(tl.float32)
+    value = gate * tl.sigmoid(gate) * up
+    tl.store(out + row * width + column, value.to(out.dtype.element_ty), mask=within)
+
+
+def restore(packed: Tensor, scales: Tensor, table: Tensor, out: Tensor) -> Tensor:
+    """The weights of `packed` in `out` (columns, width)."""
+    tiles, blocks, block_n, _ = packed.shape
+    _restore[(tiles, blocks)](packed, scales, table, out, blocks * 64, block_n=block_n, num_warps=4)
+    return out
+
+
+def norm(x: Tensor, weight: Tensor, eps: float, kind: torch.dtype) -> Tensor:
+    """RMS norm of `x` (rows, width), in `kind`."""
+    rows, width = x.shape
+    out = torch.empty((rows, width), dtype=kind, device=x.device)
+    _norm[(rows,)](x, weight, out, width, eps, block=triton.next_power_of_2(width), num_warps=8)
+    return out
+
+
+def place(
+    states: Tensor,
+    tables: tuple[Tensor, Tensor],
+    cache: tuple[Tensor, Tensor],
+    start: int,
+    length: int,
+    heads: int,
+) -> Tensor:
+    """Turned queries (rows, heads, size) of prompts' tokens from `start` on; fills the cache."""
+    keys, values = cache
+    _, key_heads, room, size = keys.shape
+    rows = len(states)
+    queries = torch.empty((rows, heads, size), dtype=states.dtype, device=states.device)
+    block = math.gcd(heads, key_heads, 8)
+    _place[(rows, (heads + 2 * key_heads) // block)](
+        states, *tables, queries, keys, values, length, start, room, heads, key_heads,
+        half=size // 2, block=block, num_warps=2,
+    )  # fmt: skip
+    return queries
+
+
+def gate(both: Tensor) -> Tensor:
+    """`silu(gate) * up` of rows that hold gates and then ups."""
+    rows, width = len(both), both.shape[1] // 2
+    out = torch.empty((rows, width), dtype=both.dtype, device=both.device)
+    block = 1024
+    _gate[(rows, triton.cdiv(width, block))](both, out, width, block=block, num_warps=4)
+    return out
