@@ -28,10 +28,11 @@ RECIPES = ROOT / "training" / "recipes"
 _BATCH = 32
 _REPORT = re.compile(r"^step \d+/\d+ · loss ([\d.]+)(?:.*?tokens/s ([\d,]+))?")
 _MEMORY = re.compile(r"tensors ([\d.]+) GB at most, .* ([\d.]+) GB of the card in use")
-# NF4 weights that are sharded with others must be stored in their type.
+# NF4 weights that are sharded with others must be stored in their type, and bitsandbytes'
+# optimizers know nothing of shards.
 _WAYS: dict[str, list[str]] = {
     "ddp": [],
-    "fsdp": ["bnb_4bit_quant_storage=bfloat16"],
+    "fsdp": ["bnb_4bit_quant_storage=bfloat16", "optim=adamw_torch_fused"],
 }
 
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--functions", type=int, default=4_000, help="functions to pack")
     parser.add_argument("--memory-limit", metavar="SIZE", help="of each GPU, such as 24GB")
-    parser.add_argument("--ways", default="one,ddp,fsdp", help="with commas between")
+    parser.add_argument("--ways", default="one,ddp,fsdp", help="which of them, with commas between")
     parser.add_argument("--seconds", type=float, default=300, help="at most for each way")
     parser.add_argument("--tiny", action="store_true", help="a tiny base on a processor")
     parser.add_argument("--json", type=Path)

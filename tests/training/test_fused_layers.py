@@ -189,6 +189,24 @@ def test_sharded_layers_are_refused(
     assert "fused_layers does not work with FSDP; set it: false" in error
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optim": "paged_adamw_32bit"}, "set it: adamw_torch_fused"),
+        ({"optim": "adamw_torch"}, "bnb_4bit_quant_storage: FSDP shards 4-bit weights only in"),
+    ],
+)
+def test_what_cannot_be_sharded_is_one_line(
+    workshop: Workshop, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any], message: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    recipe = workshop.recipe("qlora", output_dir=str(tmp_path / "run"), **changes)
+    status, _, error = train("sft", "--config", recipe)
+    assert (status, message in error) == (2, True), error
+    assert len(error.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_the_tiny_recipe_trains_alike(
     workshop: Workshop, train: Train, tmp_path: Path, checkpointed: bool

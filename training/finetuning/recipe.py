@@ -156,6 +156,8 @@ def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> No
             )
         if is_sharded(values.get("fsdp")):
             raise TrainingError(f"{path}: fused_layers does not work with FSDP; set it: false")
+    if is_sharded(values.get("fsdp")):
+        _check_sharded(path, values)
     if values.get("save_total_limit") == 1:
         raise TrainingError(f"{path}: save_total_limit: expected 2 or more, got 1")
     if values.get("use_liger_kernel") and importlib.util.find_spec("liger_kernel") is None:
@@ -163,6 +165,20 @@ def _check(path: Path, values: Mapping[str, Any], forms: tuple[type, ...]) -> No
             f"{path}: use_liger_kernel: Liger is not installed; pip install 'namewright[train-gpu]'"
         )
     _check_trackers(path, values["report_to"])
+
+
+def _check_sharded(path: Path, values: Mapping[str, Any]) -> None:
+    optimizer = str(values.get("optim", ""))
+    if any(part in optimizer for part in ("paged", "8bit", "bnb")):
+        raise TrainingError(
+            f"{path}: optim: {optimizer} is bitsandbytes', which cannot step shards of FSDP;"
+            " set it: adamw_torch_fused"
+        )
+    if values.get("load_in_4bit") and "float" not in str(values.get("bnb_4bit_quant_storage")):
+        raise TrainingError(
+            f"{path}: bnb_4bit_quant_storage: FSDP shards 4-bit weights only in the type of the"
+            " others; set it: bfloat16"
+        )
 
 
 def _check_trackers(path: Path, value: Any) -> None:
