@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from server.predictors.embedded_network import Network
 from server.predictors.embedded_prompt import Vocabulary, encode
 from training.embedded.attention import packed_attention, positions_and_documents
 from training.embedded.batches import Plan, batches
+from training.embedded.loop import Device, Trainer
 from training.embedded.model import Decoder, Shape, causal_attention
 from training.embedded.packing import (
     ANSWER,
@@ -35,6 +38,7 @@ from training.embedded.packing import (
 )
 from training.embedded.pipeline import line_starts
 from training.embedded.restore import restore
+from training.embedded.schedule import Schedule
 from training.embedded.tokenizer import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -212,6 +216,30 @@ def test_training_learns(run_folder: Path) -> None:
     losses = answer_losses(run_folder)
     assert losses[0] > 5.0
     assert losses[-1] < losses[0] - 1.0
+
+
+def test_the_clock_begins_when_the_first_step_is_done(
+    tokenizer: Tokenizer, encoded: Encoded, tmp_path: Path
+) -> None:
+    """Compiling, which is part of it, may take as long as a short run has."""
+    vocabulary = Vocabulary.of(tokenizer)
+    shape = Shape(vocabulary=tokenizer.get_vocab_size(), width=32, layers=1, heads=2,
+                  key_value_heads=1, feed_forward=48)  # fmt: skip
+    schedule = Schedule(minutes=0.5 / 60)
+    trainer = Trainer(Decoder(shape), schedule, Device(torch.device("cpu")), vocabulary.begin)
+    packed = pack(encoded, np.arange(4), vocabulary, Dropout(), seed=1, length=encoded.longest())
+    learn, slow = trainer._loss, [True]
+
+    def slow_at_first(*arguments: Any) -> Any:
+        if slow.pop() if slow else False:
+            time.sleep(1.0)
+        return learn(*arguments)
+
+    trainer._loss = slow_at_first
+    begun = time.monotonic()
+    trainer.run(iter(lambda: packed, None), tmp_path / "log.txt", tmp_path / "checkpoint.pt", 0)
+    assert trainer.step > 1
+    assert time.monotonic() - begun > 1.4
 
 
 def test_resumed_training_goes_on_from_the_checkpoint(run_folder: Path) -> None:

@@ -104,8 +104,12 @@ class Trainer:
         started = time.monotonic() - self.spent
         last_save, last_log, tokens_seen = time.monotonic(), time.monotonic(), 0
         progress = self._progress(started)
-        for batch in batches:
+        for number, batch in enumerate(batches):
             sums = self._train_step(batch, progress)
+            if number == 0:
+                # The first step compiles the network, which may take as long as a short run has.
+                sums.tolist()
+                started = time.monotonic() - self.spent
             self.step += 1
             tokens_seen += batch.tokens.size * self.place.world
             progress = self._progress(started)
