@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-RECIPES = ROOT / "training" / "recipes"
+from benchmarks.training import EVERY_STEP, RECIPES, ROOT, write_tiny
+
 _BATCH = 32
 _REPORT = re.compile(r"^step \d+/\d+ · loss ([\d.]+)(?:.*?tokens/s ([\d,]+))?")
 _MEMORY = re.compile(r"tensors ([\d.]+) GB at most, .* ([\d.]+) GB of the card in use")
@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if arguments.tiny:
-            _make_tiny(arguments, scratch)
+            arguments.base, arguments.data = write_tiny(scratch)
+            arguments.rows, arguments.functions = 2, 200
         elif not (arguments.base and arguments.data):
             parser.error("--base and --data are needed, or --tiny")
         for way in arguments.ways.split(","):
@@ -78,17 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 arguments.json.write_text(json.dumps([asdict(one) for one in found], indent=1))
     print(_table(found))
     return 1 if any(one.failure for one in found) else 0
-
-
-def _make_tiny(arguments: argparse.Namespace, scratch: Path) -> None:
-    from training.random_base import SHAPES, write_base
-
-    arguments.base, arguments.data = scratch / "base", scratch / "functions.jsonl"
-    arguments.rows, arguments.functions = 2, 200
-    write_base(SHAPES["tiny"], ROOT / "server", arguments.base, seed=1)
-    text = "def x(rows):\n    total = {0}\n    for row in rows:\n        total += row * {0}"
-    rows = [{"question_text": text.format(i), "name": f"sum_rows_{i}"} for i in range(200)]
-    arguments.data.write_text("\n".join(json.dumps(row) for row in rows))
 
 
 def _measure(arguments: argparse.Namespace, way: str, out: Path) -> Measured:
@@ -129,12 +119,7 @@ def _command(arguments: argparse.Namespace, way: str, out: Path) -> list[str]:
         "per_device_train_batch_size": arguments.rows,
         "gradient_accumulation_steps": batch // arguments.rows // processes,
         "max_steps": arguments.steps,
-        "warmup_steps": 0,
-        "logging_steps": 1,
-        "eval_strategy": "no",
-        "save_strategy": "no",
-        "report_to": "none",
-    }
+    } | EVERY_STEP
     recipe = RECIPES / ("tiny" if arguments.tiny else "codellama-7b") / "qlora.yaml"
     run = ["-m", "training", "sft", "--config", str(recipe)]
     if arguments.memory_limit:

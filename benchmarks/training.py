@@ -65,6 +65,16 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
+# Every step is reported, and nothing but steps is done.
+EVERY_STEP = {
+    "warmup_steps": 0,
+    "logging_steps": 1,
+    "eval_strategy": "no",
+    "save_strategy": "no",
+    "report_to": "none",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Of one variant: speed after the warm-up, memory in bytes, and every step's loss.
@@ -97,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         if arguments.tiny:
-            _make_tiny(arguments, Path(scratch))
+            arguments.base, arguments.data = write_tiny(Path(scratch))
         elif not (arguments.base and arguments.data):
             parser.error("--base and --data are needed, or --tiny")
         found = _measure_all(arguments, Path(scratch))
@@ -105,14 +115,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _make_tiny(arguments: argparse.Namespace, scratch: Path) -> None:
+def write_tiny(folder: Path) -> tuple[Path, Path]:
+    """A base for a processor, and 200 functions to train it on."""
     from training.random_base import SHAPES, write_base
 
-    arguments.base, arguments.data = scratch / "base", scratch / "functions.jsonl"
-    write_base(SHAPES["tiny"], ROOT / "server", arguments.base, seed=1)
+    base, data = folder / "base", folder / "functions.jsonl"
+    write_base(SHAPES["tiny"], ROOT / "server", base, seed=1)
     text = "def x(rows):\n    total = {0}\n    for row in rows:\n        total += row * {0}"
     rows = [{"question_text": text.format(i), "name": f"sum_rows_{i}"} for i in range(200)]
-    arguments.data.write_text("\n".join(json.dumps(row) for row in rows))
+    data.write_text("\n".join(json.dumps(row) for row in rows))
+    return base, data
 
 
 def _measure_all(arguments: argparse.Namespace, scratch: Path) -> list[Measured]:
@@ -192,12 +204,7 @@ def _recipe(
         "per_device_train_batch_size": rows,
         "gradient_accumulation_steps": batch // rows,
         "max_steps": arguments.steps + profiled,
-        "warmup_steps": 0,
-        "logging_steps": 1,
-        "eval_strategy": "no",
-        "save_strategy": "no",
-        "report_to": "none",
-    }
+    } | EVERY_STEP
     path = RECIPES / ("tiny" if arguments.tiny else "codellama-7b") / "qlora.yaml"
     return recipe.load(path, "sft", [f"{key}={json.dumps(one)}" for key, one in settings.items()])
 
