@@ -24,11 +24,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu_inputs import audited, long_prompts, write_adapter
+
 ROOT = Path(__file__).parents[1]
 BEAMS, STEPS, TOKENS, RANK = 5, 8, 300, 128
 _MARK = "RESULT "
-# NVIDIA's Ampere GA102 white paper: 936 GB/s, and 71 TFLOP/s in bf16 with float32 sums.
-_CARD = {"bandwidth": 936e9, "product": 71e12}
 
 
 @dataclass(frozen=True)
@@ -144,69 +144,6 @@ def _make(shape: str, place: Place) -> int:
     return 0
 
 
-def write_adapter(shape: Any, folder: Path, rank: int) -> None:
-    """A LoRA adapter on all linear layers that moves the outputs by about a tenth."""
-    import torch
-    from safetensors.torch import save_file
-
-    width, inner = shape.width, shape.feed_forward
-    parts = {f"self_attn.{part}_proj": (width, width) for part in "qkvo"}
-    parts |= {"mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width)}
-    parts["mlp.down_proj"] = (width, inner)
-    generator = torch.Generator().manual_seed(2)
-    tensors: dict[str, Any] = {}
-    for layer in range(shape.layers):
-        for part, (columns, rows) in parts.items():
-            stem = f"base_model.model.model.layers.{layer}.{part}"
-            for name, sizes in (("lora_A", (rank, rows)), ("lora_B", (columns, rank))):
-                drawn = torch.randn(sizes, generator=generator)
-                scale = 0.02 if name == "lora_A" else 0.1 / rank**0.5
-                tensors[f"{stem}.{name}.weight"] = (drawn * scale).bfloat16()
-    folder.mkdir(parents=True)
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": "random",
-        "r": rank,
-        "lora_alpha": 2 * rank,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": [part.rpartition(".")[2] for part in parts],
-    }
-    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
-
-
-def functions(count: int) -> list[str]:
-    """Functions of the standard library, masked, in a fixed order."""
-    import ast
-
-    found: list[str] = []
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
-        source = path.read_text(encoding="utf-8", errors="replace")
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.FunctionDef) and len(node.body) > 1:
-                text = ast.get_source_segment(source, node) or ""
-                found.append(text.replace(node.name, "x"))
-                if len(found) == count:
-                    return found
-    return found
-
-
-def _prompts(model: Any, count: int, tokens: int) -> list[Any]:
-    """Prompts whose function has about `tokens` tokens: library code, cut or joined."""
-    from server.predictors.worker.engine import Prompt
-
-    texts = functions(4 * count + 40)
-    found: list[Any] = []
-    for index in range(count):
-        text = "\n".join(texts[(4 * index + offset) % len(texts)] for offset in range(24))
-        ids = model.prompts._tokenizer(text, add_special_tokens=False)["input_ids"][:tokens]
-        text = model.prompts._tokenizer.decode(ids)
-        found.append(Prompt(model.prompts.tokens(text), model.engine.grammar.start(None)))
-    return found
-
-
 def _load(place: Place, mode: str, steps: int = STEPS) -> Any:
     from server.predictors.worker.model import Wanted, load_model
 
@@ -229,7 +166,7 @@ def _first(mode: str) -> Callable[[Place], dict[str, Any]]:
 
     def stage(place: Place) -> dict[str, Any]:
         model = _load(place, mode)
-        model.engine.answer(_prompts(model, 1, place.tokens), BEAMS)
+        model.engine.answer(long_prompts(model, 1, place.tokens), BEAMS)
         return _memory()
 
     return stage
@@ -240,13 +177,13 @@ def _ours(mode: str) -> Callable[[Place], dict[str, Any]]:
         model = _load(place, mode)
         result = _latency(
             lambda prompt: model.engine.answer([prompt], BEAMS),
-            _prompts(model, place.repeats, place.tokens),
+            long_prompts(model, place.repeats, place.tokens),
         )
         result |= _memory()
         _say(json.dumps(result))
         if place.device.startswith("cuda"):
             result |= _graphs(model)
-            prompts = _prompts(model, 1, place.tokens)
+            prompts = long_prompts(model, 1, place.tokens)
             _profile(lambda: model.engine.answer(prompts, BEAMS))
         return result
 
@@ -367,19 +304,6 @@ def _throughput(mode: str) -> Callable[[Place], dict[str, Any]]:
     return stage
 
 
-def audited(count: int) -> list[Any]:
-    """What `audit` would judge in the standard library, its files in sorted order."""
-    from server.auditing.misfits import subjects
-
-    found: list[Any] = []
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py")):
-        found += subjects(path, path.read_bytes())
-        if len(found) >= count:
-            break
-    # As `find_misfits` orders them.
-    return sorted(found[:count], key=lambda subject: len(subject.question.text))
-
-
 def _audit(model: Any, judged: Sequence[Any]) -> list[float]:
     """Names and the present names' scores, in one message after the other; seconds of each."""
     from server.auditing.misfits import ASKED
@@ -444,7 +368,7 @@ def _generate(place: Place) -> dict[str, Any]:
     with torch.inference_mode():
         result = _latency(
             lambda prompt: gpu_reference.generate(model, prompt, grammar, BEAMS, STEPS),
-            _prompts(tokens, max(place.repeats // 5, 2), place.tokens),
+            long_prompts(tokens, max(place.repeats // 5, 2), place.tokens),
         )
     return result | _memory()
 
@@ -460,7 +384,7 @@ def _agreement(place: Place) -> dict[str, Any]:
         # Weights in float32 are the measure here, not the 24 GB.
         torch.cuda.set_per_process_memory_fraction(1.0)
     model = _load(place, "memory")
-    prompts = _prompts(model, place.prompts, place.tokens)
+    prompts = long_prompts(model, place.prompts, place.tokens)
     grammar = model.engine.grammar = gpu_reference.comparable(model.engine.grammar)
     served = [model.engine.answer([prompt], BEAMS)[0] for prompt in prompts]
     batched = model.engine.answer(prompts, BEAMS)
@@ -508,7 +432,7 @@ def _search(place: Place) -> dict[str, Any]:
     if place.device.startswith("cuda"):
         torch.cuda.set_per_process_memory_fraction(1.0)
     model = _load(place, "speed")
-    prompts = _prompts(model, place.prompts, place.tokens)
+    prompts = long_prompts(model, place.prompts, place.tokens)
     grammar = gpu_reference.comparable(model.engine.grammar)
     network = gpu_reference.in_float32(model.engine.network)
     engine = Engine(network, grammar, model.engine.prefix, STEPS)
@@ -537,66 +461,9 @@ def _kernels(place: Place) -> dict[str, Any]:
 
 
 def _floor(place: Place) -> dict[str, Any]:
-    """What the card does with nothing but the bytes and the arithmetic."""
-    import torch
+    from benchmarks import gpu_floor
 
-    from server.predictors.worker.checkpoint import open_model
-    from server.predictors.worker.shapes import sizes_of
-
-    device = torch.device(place.device)
-    size = 8192 if device.type == "cuda" else 512
-    one = torch.randn(size, size, device=device, dtype=torch.bfloat16)
-    product = 2 * size**3 / _seconds(lambda: one @ one, device)
-    source = torch.empty(
-        2**30 if device.type == "cuda" else 2**24, dtype=torch.uint8, device=device
-    )
-    target = torch.empty_like(source)
-    bandwidth = 2 * len(source) / _seconds(lambda: target.copy_(source), device)
-    sizes = sizes_of(open_model(place.base))
-    rank = json.loads((place.adapter / "adapter_config.json").read_text())["r"]
-    ends = 2 * sizes.vocabulary * sizes.width
-    linear = sizes.parameters - 2 * sizes.vocabulary * sizes.width
-    both = sum(
-        sum(sizes.weight(part))
-        for part in ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    )
-    adapter = sizes.layers * rank * both
-    tokens = place.tokens + 10
-    counts = {
-        "memory": linear * 4.127 / 8 + 2 * adapter + ends,
-        "speed": 2.0 * linear + ends,
-    }
-    result: dict[str, Any] = {
-        "bandwidth_gb_s": round(bandwidth / 1e9),
-        "product_tflop_s": round(product / 1e12, 1),
-    }
-    for mode, count in counts.items():
-        work = 2 * (linear + (adapter if mode == "memory" else 0)) * tokens
-        for card, speeds in (
-            ("here", {"bandwidth": bandwidth, "product": product}),
-            ("rtx_3090", _CARD),
-        ):
-            read = max(work / speeds["product"], count / speeds["bandwidth"])
-            step = count / speeds["bandwidth"]
-            result[f"{mode}_{card}_ms"] = round(1000 * (read + (STEPS - 1) * step), 2)
-            result[f"{mode}_{card}_read_ms"] = round(1000 * read, 2)
-            result[f"{mode}_{card}_step_ms"] = round(1000 * step, 3)
-    return result
-
-
-def _seconds(work: Callable[[], object], device: Any) -> float:
-    import torch
-
-    for _ in range(3):
-        work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    begun = time.perf_counter()
-    for _ in range(10):
-        work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - begun) / 10
+    return gpu_floor.measure(place.base, place.adapter, place.device, place.tokens, STEPS)
 
 
 STAGES: dict[str, Callable[[Place], dict[str, Any]]] = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.gpu_latency import write_adapter
+from benchmarks.gpu_inputs import write_adapter
 from server.predictors.worker.checkpoint import open_model
 from server.predictors.worker.model import Model, Wanted, load_model
 from server.predictors.worker.prompt import Prompts, load_tokenizer
