@@ -161,7 +161,7 @@ def test_batches_of_one_class_give_what_single_questions_give(model: Model) -> N
     lengths = [prompt.length for prompt in asked]
 
     def has_dummies(tokens: int) -> bool:
-        split = batches.split(lengths, tokens)
+        split = batches.split(lengths, tokens, BEAMS * STEPS)
         return len(split) > 1 and any(batch.rows > len(batch.members) for batch in split)
 
     tokens = next(tokens for tokens in range(500, 5000, 100) if has_dummies(tokens))
@@ -180,14 +180,22 @@ def test_batches_of_one_class_give_what_single_questions_give(model: Model) -> N
 
 def test_the_longest_prompts_share_the_smallest_batches() -> None:
     lengths = [100, 90, 1200, 130, 300, *[95] * 200]
-    split = batches.split(lengths, 8192)
+    split = batches.split(lengths, 8192, 40)
     assert sorted(index for one in split for index in one.members) == list(range(len(lengths)))
     for one in split:
         assert max(lengths[index] for index in one.members) <= one.room
         assert len(one.members) <= one.rows
-        assert one.rows == 1 or one.rows * one.room <= 8192
+        assert one.rows == 1 or one.rows * (one.room + 40) <= 8192
     assert split[0].members[0] == 2
-    assert batches.split([], 8192) == []
+    assert batches.split([], 8192, 40) == []
+
+
+def test_portions_that_are_read_together_have_few_tokens_and_leave_none_out() -> None:
+    lengths = [900, 700, 300, 300, 290, 40, 40]
+    found = batches.portions(lengths, 1000)
+    assert [index for one in found for index in range(*one.indices(7))] == list(range(7))
+    assert [len(lengths[one]) for one in found] == [1, 1, 3, 2]
+    assert batches.portions([], 1000) == []
 
 
 @pytest.mark.parametrize("prefix", ["", "_", "__"])

@@ -1,7 +1,9 @@
-"""How many prompts are read and answered together, and the memory that all batches share.
+"""How many prompts are answered together, how many of them are read, and the memory all share.
 
 A batch has a class: how much room each of its prompts has, of a few sizes, and thereby how many of
 them fit. So a CUDA graph recorded for one batch serves others; what lacks is filled with dummies.
+A step of an answer reads all weights, so that a batch is as large as the memory allows. To read
+its prompts is bound by arithmetic, and done in smaller portions.
 """
 
 # The libraries here type their results only in part.
@@ -47,14 +49,17 @@ class Bench:
     beams: search.Beams
 
 
-def split(lengths: Sequence[int], most_tokens: int) -> list[Batch]:
-    """Batches of prompts of these lengths, the longest first; none is left with a small rest."""
+def split(lengths: Sequence[int], most_tokens: int, beside: int) -> list[Batch]:
+    """Batches of prompts of these lengths, the longest first; none is left with a small rest.
+
+    A batch has memory for `most_tokens`, of which each prompt's answers take `beside`.
+    """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     batches: list[Batch] = []
     while order:
         longest = lengths[order[0]]
         room = next((room for room in _ROOMS if room >= longest), longest)
-        full = max(1, min(_MOST, most_tokens // room))
+        full = max(1, min(_MOST, most_tokens // (room + beside)))
         share = -(-len(order) // -(-len(order) // full))
         members, order = order[:share], order[share:]
         # Few prompts do not pay for a graph, nor for the dummies that it takes.
@@ -63,9 +68,18 @@ def split(lengths: Sequence[int], most_tokens: int) -> list[Batch]:
     return batches
 
 
-def most_rows(most_tokens: int) -> int:
-    """How many prompts the largest batch holds."""
-    return min(_MOST, most_tokens // _ROOMS[0])
+def portions(lengths: Sequence[int], most_tokens: int) -> list[slice]:
+    """Neighbours among these lengths that together, padded, have at most so many tokens."""
+    found: list[slice] = []
+    start = longest = 0
+    for index, length in enumerate(lengths):
+        longest = max(longest, length)
+        if index > start and longest * (index + 1 - start) > most_tokens:
+            found.append(slice(start, index))
+            start, longest = index, length
+    if lengths:
+        found.append(slice(start, len(lengths)))
+    return found
 
 
 def new_bench(cache: Cache, suffix: Cache, beams: int, steps: int, device: torch.device) -> Bench:
@@ -82,7 +96,7 @@ def new_bench(cache: Cache, suffix: Cache, beams: int, steps: int, device: torch
 
 
 class Arena:
-    """Keys and values of whichever batch is being read: one stretch of memory for each layer."""
+    """Keys and values of whichever batch is under way: one stretch of memory for each layer."""
 
     def __init__(self, network: Network, tokens: int) -> None:
         shape = network.shape
@@ -92,11 +106,12 @@ class Arena:
         self._keys = torch.zeros(numbers, dtype=network.kind, device=network.device)
         self._values = torch.zeros_like(self._keys)
 
-    def cut(self, sequences: int, room: int) -> Cache:
-        """A cache within it; what others wrote there is finite, and masked."""
-        count = sequences * room * self._heads * self._size
+    def cut(self, sequences: int, room: int, after: int = 0) -> Cache:
+        """A cache within it, `after` so many tokens; what others wrote is finite, and masked."""
+        each = self._heads * self._size
+        start, end = after * each, (after + sequences * room) * each
         keys, values = (
-            part[:, :count].view(-1, sequences, self._heads, room, self._size)
+            part[:, start:end].view(-1, sequences, self._heads, room, self._size)
             for part in (self._keys, self._values)
         )
         return Cache(keys, values)

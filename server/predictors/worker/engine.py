@@ -32,8 +32,10 @@ from server.predictors.worker.search import Hypothesis
 BUCKET = 64
 # The most tokens of a prompt.
 LONGEST = 1024
-# The most tokens of a batch of prompts: few where memory is short, and more where there is plenty.
-LEAST_BATCH, _BATCH_TOKENS, MOST_BATCH = 1024, 8192, 16_384
+# The most tokens of a batch with its answers: few where memory is short, and more where there is
+# plenty; then the most that are read at once, which keeps any GPU busy.
+LEAST_BATCH, _BATCH_TOKENS, MOST_BATCH = 1024, 8192, 32_768
+READ_TOKENS = 8192
 
 
 class Stopped(Exception):
@@ -78,8 +80,7 @@ class Engine:
         self._graphs: dict[tuple[int, int, int, int], torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
         self._read_prefix: Cache | None = None
-        self._prompts: Arena | None = None
-        self._answers: Arena | None = None
+        self._arena: Arena | None = None
 
     def answer(
         self, prompts: Sequence[Prompt], beams: int, stop: Callable[[], bool] = lambda: False
@@ -111,9 +112,8 @@ class Engine:
         asked = [Prompt(prompt, 0, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         for batch in self._split(asked, 0):
             members = [asked[index] for index in batch.members]
-            assert self._prompts is not None
-            cache = self._prompts.cut(len(members), batch.room)
-            _, scores = self._read(members, cache)
+            assert self._arena is not None
+            _, scores = self._read(members, self._arena.cut(len(members), batch.room))
             for index, score in zip(batch.members, _sums(members, scores), strict=True):
                 found[index] = score
         return found
@@ -129,33 +129,27 @@ class Engine:
         """Forget buffers and graphs."""
         self._graphs.clear()
         self._benches.clear()
-        self._read_prefix = self._pool = self._prompts = self._answers = None
+        self._read_prefix = self._pool = self._arena = None
 
     def _split(self, prompts: Sequence[Prompt], beams: int) -> list[Batch]:
         """Batches of like length, with the memory for any of them."""
-        split = batches.split([prompt.length for prompt in prompts], self.batch_tokens)
-        tokens = max((batch.rows * batch.room for batch in split), default=0)
-        answers = max((batch.rows for batch in split), default=0) * beams * self.steps
+        beside = beams * self.steps
+        split = batches.split([prompt.length for prompt in prompts], self.batch_tokens, beside)
+        tokens = max((batch.rows * (batch.room + beside) for batch in split), default=0)
         # What is nearly all is all, or a little more would soon be wanted: graphs would be lost.
-        most = batches.most_rows(self.batch_tokens) * beams * self.steps
-        self._grow(
-            max(tokens, self.batch_tokens if self.batch_tokens < 2 * tokens else 0),
-            max(answers, most if most < 2 * answers else 0),
-        )
+        self._grow(max(tokens, self.batch_tokens if self.batch_tokens < 2 * tokens else 0))
         return split
 
-    def _grow(self, tokens: int, answers: int) -> None:
-        """Have memory for batches of so many tokens of prompts and of answers."""
-        room, slots = (arena.tokens if arena else 0 for arena in (self._prompts, self._answers))
-        if tokens > room or answers > slots:
+    def _grow(self, tokens: int) -> None:
+        """Have memory for batches of so many tokens of prompts and answers."""
+        if self._arena is None or tokens > self._arena.tokens:
             self._graphs = {key: graph for key, graph in self._graphs.items() if key[0] == 1}
             self._benches = {key: bench for key, bench in self._benches.items() if key[0] == 1}
             if not self._graphs:
                 # A pool ends with the last graph in it.
                 self._pool = None
-            self._prompts = self._answers = None
-            self._prompts = Arena(self.network, max(tokens, room))
-            self._answers = Arena(self.network, max(answers, slots))
+            self._arena = None
+            self._arena = Arena(self.network, tokens)
 
     def _answer_one(self, prompt: Prompt, beams: int, stop: Callable[[], bool]) -> list[Hypothesis]:
         """A single prompt: somebody waits for it, so that all of it is recorded."""
@@ -215,27 +209,43 @@ class Engine:
         Scores of all tokens after each prompt, and the log-probabilities of the names' tokens, one
         name after the other.
         """
-        device = self.network.device
         start = self._shared(prompts)
-        rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
-        # All that the host has to send goes before the work: later it would wait for it.
-        tokens = self._padded(rows, max(map(len, rows)))
-        ends = torch.tensor([len(prompt.tokens) - start - 1 for prompt in prompts]).to(device)
-        places = [
-            (row, len(prompt.tokens) - start - 1 + offset, token)
-            for row, prompt in enumerate(prompts)
-            for offset, token in enumerate(prompt.present)
-        ]
-        asked = torch.tensor(places, dtype=torch.int64).view(-1, 3).to(device)
         if start:
             prefix = self._prefix_cache()
             cache.keys[:, :, :, :start] = prefix.keys
             cache.values[:, :, :, :start] = prefix.values
-        stream = model.read(self.network, tokens, cache, start)
-        after = model.logits(self.network, stream[torch.arange(len(rows), device=device), ends])
-        row, place, chosen = asked.unbind(1)
-        scores = torch.log_softmax(model.logits(self.network, stream[row, place]), dim=-1)
-        return after, scores.gather(1, chosen[:, None])[:, 0]
+        portions = batches.portions([one.length - start for one in prompts], READ_TOKENS)
+        # All that the host has to send goes before the work: later it would wait for it.
+        sent = [self._sent(prompts[portion], start) for portion in portions]
+        after: list[Tensor] = []
+        scores: list[Tensor] = []
+        for portion, (tokens, ends, asked) in zip(portions, sent, strict=True):
+            part = Cache(cache.keys[:, portion], cache.values[:, portion])
+            stream = model.read(self.network, tokens, part, start)
+            rows = torch.arange(len(tokens), device=tokens.device)
+            after.append(model.logits(self.network, stream[rows, ends]))
+            row, place, chosen = asked.unbind(1)
+            given = torch.log_softmax(model.logits(self.network, stream[row, place]), dim=-1)
+            scores.append(given.gather(1, chosen[:, None])[:, 0])
+        return torch.cat(after), torch.cat(scores)
+
+    def _sent(self, prompts: Sequence[Prompt], start: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What prompts are from `start` on, on the device.
+
+        Tokens with those of the names, the place of each prompt's last one, and for each token of
+        a name its row, the place before it, and the token.
+        """
+        device = self.network.device
+        rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
+        ends = [len(prompt.tokens) - start - 1 for prompt in prompts]
+        places = [
+            (row, end + offset, token)
+            for row, (prompt, end) in enumerate(zip(prompts, ends, strict=True))
+            for offset, token in enumerate(prompt.present)
+        ]
+        asked = torch.tensor(places, dtype=torch.int64).view(-1, 3)
+        tokens = self._padded(rows, max(map(len, rows)))
+        return tokens, torch.tensor(ends).to(device), asked.to(device)
 
     def _begin(self, bench: Bench, scores: Tensor) -> None:
         """Write the first token of each beam; rows that have no scores are done already."""
@@ -315,11 +325,10 @@ class Engine:
         key = batch.rows, beams, batch.room
         if key in self._benches:
             return self._benches[key]
-        assert self._prompts is not None
-        assert self._answers is not None
+        assert self._arena is not None
         bench = batches.new_bench(
-            self._prompts.cut(batch.rows, batch.room),
-            self._answers.cut(batch.rows * beams, self.steps),
+            self._arena.cut(batch.rows, batch.room),
+            self._arena.cut(batch.rows * beams, self.steps, after=batch.rows * batch.room),
             beams,
             self.steps,
             self.network.device,

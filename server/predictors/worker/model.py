@@ -15,7 +15,14 @@ import torch
 
 from server.predictors.worker.ahead import reading_ahead
 from server.predictors.worker.checkpoint import ModelError, find_folder, open_adapter, open_model
-from server.predictors.worker.engine import LEAST_BATCH, LONGEST, MOST_BATCH, Engine, Prompt
+from server.predictors.worker.engine import (
+    LEAST_BATCH,
+    LONGEST,
+    MOST_BATCH,
+    READ_TOKENS,
+    Engine,
+    Prompt,
+)
 from server.predictors.worker.loading import Mode, load_network
 from server.predictors.worker.network import Network
 from server.predictors.worker.prompt import Prompts, load_tokenizer
@@ -32,8 +39,8 @@ from server.predictors.worker.trial import try_kernels
 STEPS = 12
 # How many names are looked for when nobody says otherwise.
 BEAMS = 5
-# Bytes that batches leave alone, for weights that are restored and for the logits.
-_ASIDE = 1e9
+# Bytes that batches leave alone, for weights that are restored, for logits and for graphs.
+_ASIDE = 1.5e9
 # The lengths of prompts that are prepared for before the first question.
 _WARM = (128, 192, 256, 320, 384, 448, 512)
 
@@ -198,14 +205,16 @@ def _check_room(needed: int, device: torch.device) -> None:
 
 
 def _batch_tokens(network: Network, device: torch.device) -> int:
-    """The most tokens of a batch on a card with so much memory left: batches fill half of it."""
+    """The most tokens of a batch, answers among them, on a card with so much memory left."""
     shape = network.shape
-    each = 2 * shape.layers * shape.key_heads * shape.size * network.kind.itemsize
+    item = network.kind.itemsize
+    each = 2 * shape.layers * shape.key_heads * shape.size * item
     free, total = torch.cuda.mem_get_info(device)
     allowed = torch.cuda.get_per_process_memory_fraction(device) * total
     free = min(free, allowed - torch.cuda.memory_reserved(device))
-    # As much again is taken by what lies beside the prompts: answers, and the arithmetic.
-    return int(min(max(0.45 * (free - _ASIDE) / each, LEAST_BATCH), MOST_BATCH))
+    # What one layer makes of the tokens that are read at once, the stream in float32.
+    reading = READ_TOKENS * (item * (3 * shape.inner + 8 * shape.width) + 8 * shape.width)
+    return int(min(max((free - reading - _ASIDE) / each, LEAST_BATCH), MOST_BATCH))
 
 
 def _no_room(needed: int, device: torch.device) -> NoRoom:

@@ -23,7 +23,7 @@ _SAMPLES = ("def x(self):\n    return 1", "async def x():\n    pass", "class A: 
 
 class Prompts:
     """Writes prompts with a tokenizer; `prefix` is what all of them begin with, `longest` the most
-    tokens of one."""
+    tokens of one with its answer."""
 
     def __init__(self, tokenizer: Any, longest: int) -> None:
         self._tokenizer = tokenizer
@@ -36,12 +36,8 @@ class Prompts:
         self.prefix = tuple(samples[0][: max(shared - 1, 0)])
 
     def tokens(self, question: str) -> list[int]:
-        """Token ids of the prompt that asks a question, at most `longest` of them."""
-        found = self._encode(question)
-        while (over := len(found) - self.longest) > 0:
-            question = self._shortened(question, over)
-            found = self._encode(question)
-        return found
+        """Token ids of the prompt that asks a question; with an answer at most `longest`."""
+        return self._fitted(question)[1]
 
     def rows(
         self, questions: Sequence[str], names: Sequence[str], grammar: Grammar
@@ -52,26 +48,23 @@ class Prompts:
         """
         texts = [self._text(question) for question in questions]
         prompts = self._encode_all(texts)
+        for index, prompt in enumerate(prompts):
+            if len(prompt) > self._most:
+                texts[index], prompts[index] = self._fitted(questions[index])
         answers: list[list[int] | None] = [None] * len(prompts)
         if names:
             named = [self._named(text, name) for text, name in zip(texts, names, strict=True)]
             ends = _ends(grammar)
             for index, whole in enumerate(self._encode_all(named)):
                 size = len(prompts[index])
-                if size <= self.longest - LONGEST_ANSWER and whole[:size] == prompts[index]:
+                if whole[:size] == prompts[index]:
                     answers[index] = _to_its_end(whole[size:], ends)
-        for index, prompt in enumerate(prompts):
-            if len(prompt) > self.longest:
-                prompts[index] = self.tokens(questions[index])
         return list(zip(prompts, answers, strict=True))
 
     def answer(self, question: str, name: str, grammar: Grammar) -> tuple[list[int], list[int]]:
         """Token ids of the prompt, and of a name up to its end, tokenized as one text."""
-        prompt = self.tokens(question)
-        while len(prompt) > self.longest - LONGEST_ANSWER:
-            question = self._shortened(question, LONGEST_ANSWER)
-            prompt = self._encode(question)
-        whole = self._encode_all([self._named(self._text(question), name)])[0]
+        text, prompt = self._fitted(question)
+        whole = self._encode_all([self._named(text, name)])[0]
         shared = 0
         while shared < min(len(prompt), len(whole)) and prompt[shared] == whole[shared]:
             shared += 1
@@ -90,6 +83,19 @@ class Prompts:
 
     def _encode(self, question: str) -> list[int]:
         return self._encode_all([self._text(question)])[0]
+
+    @property
+    def _most(self) -> int:
+        """The most tokens of a prompt: a name has room after it, so that one read serves both."""
+        return self.longest - LONGEST_ANSWER
+
+    def _fitted(self, question: str) -> tuple[str, list[int]]:
+        """A prompt's text and tokens, of as much of the question as there is room for."""
+        found = self._encode(question)
+        while (over := len(found) - self._most) > 0:
+            question = self._shortened(question, over)
+            found = self._encode(question)
+        return self._text(question), found
 
     def _encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
