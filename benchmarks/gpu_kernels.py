@@ -68,6 +68,16 @@ def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, A
         both = Group(weight, (768, 1536), None, _two(adapters, number, device))
         gated.append(both.gated(x.to(number)))
     note("adapter", outputs[0], outputs[1])
+    merged = joined_adapter(adapters, columns, 512, half, device)
+    assert merged is not None
+    added = [
+        ups.float() @ downs.float()
+        for ups, downs in zip(
+            merged.ups.split(columns), merged.downs.split(merged.rank), strict=True
+        )
+    ]
+    low_rank = merged.downs, merged.ups, ends
+    note("restore_merged", packed.restore(half, low_rank), plain + torch.cat(added))
     note("gated", gated[0], gated[1])
     stream = torch.randn(5, 512, device=device)
     weight = torch.rand(512, device=device)

@@ -21,6 +21,9 @@ from torch.nn import functional
 from server.predictors.worker import nf4
 from server.predictors.worker.nf4 import Packed
 
+# The largest rank whose part of a tile lies in a multiprocessor's registers.
+_WIDEST_MERGED = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
@@ -52,16 +55,20 @@ class Group:
         if isinstance(self.weight, Packed) and (kernels := self._kernels(x)):
             out = torch.empty((len(x), self.ends[-1]), dtype=x.dtype, device=x.device)
             return self._finish(kernels, x, self.weight, out)
-        weight = self.weight
+        weight, adapter = self.weight, self.adapter
         if isinstance(weight, Packed):
-            weight = weight.restore(x.dtype)
+            if adapter is not None and self._merges(x, adapter):
+                weight = weight.restore(x.dtype, (adapter.downs, adapter.ups, self.ends))
+                adapter = None
+            else:
+                weight = weight.restore(x.dtype)
         out = functional.linear(x, weight, self.bias)
-        if self.adapter is not None:
-            images = x @ self.adapter.downs.t()
-            rank, start = self.adapter.rank, 0
+        if adapter is not None:
+            images = x @ adapter.downs.t()
+            rank, start = adapter.rank, 0
             for number, end in enumerate(self.ends):
                 image = images[:, number * rank : (number + 1) * rank]
-                out[:, start:end].addmm_(image, self.adapter.ups[start:end].t())
+                out[:, start:end].addmm_(image, adapter.ups[start:end].t())
                 start = end
         return out
 
@@ -82,6 +89,15 @@ class Group:
             return kernels.gate(both)
         gate, up = both.split(self.ends[0], dim=1)
         return functional.silu(gate).mul_(up)
+
+    def _merges(self, x: Tensor, adapter: Adapter) -> bool:
+        """Whether the adapter is added to restored weights: for many rows, while it fits a tile."""
+        return (
+            len(x) >= nf4.MANY
+            and adapter.rank <= _WIDEST_MERGED
+            and _is_half(x)
+            and nf4.triton_kernels(x) is not None
+        )
 
     def _kernels(self, x: Tensor) -> Any:
         return nf4.triton_kernels(x) if len(x) <= nf4.FEW and _is_half(x) else None

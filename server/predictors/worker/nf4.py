@@ -24,6 +24,8 @@ TILE = 64
 BLOCK = 64
 # The most rows that are multiplied with 4-bit weights directly; more are worth restoring them.
 FEW = 32
+# From so many rows on it is cheaper to add an adapter to the weights than to every row's product.
+MANY = 2048
 _DISTRUSTED: list[bool] = []
 # Programs that keep a GPU of about a hundred multiprocessors busy (`benchmarks.gpu_kernels`).
 _PROGRAMS = 2752
@@ -44,13 +46,17 @@ class Packed:
         tiles, blocks = self.numbers.shape[:2]
         return max(1, min(8, blocks // 4, _PROGRAMS // tiles))
 
-    def restore(self, kind: torch.dtype) -> Tensor:
-        """The weight itself in `kind`, rounded."""
+    def restore(
+        self, kind: torch.dtype, low_rank: tuple[Tensor, Tensor, tuple[int, ...]] | None = None
+    ) -> Tensor:
+        """The weight itself in `kind`, rounded; `low_rank` is what `kernels.restore` adds to it."""
         numbers = self.numbers
         if kernels := triton_kernels(numbers):
             rows = numbers.shape[0] * TILE
             out = torch.empty((rows, self.width), dtype=kind, device=numbers.device)
-            return kernels.restore(numbers, self.scales, table(numbers.device), out)[: self.columns]
+            values = table(numbers.device)
+            return kernels.restore(numbers, self.scales, values, out, low_rank)[: self.columns]
+        assert low_rank is None
         return self.restored().to(kind)
 
     def restored(self) -> Tensor:

@@ -17,21 +17,37 @@ import triton.language as tl
 from torch import Tensor
 
 
-@triton.jit
-def _restore(packed, scales, table, out, width, block_n: tl.constexpr):
-    """The weights themselves, (out, in), from 4 bits."""
+@triton.jit(do_not_specialize=["blocks_each", "end_first", "end_second"])
+def _restore(
+    packed, scales, table, downs, ups, out, width, blocks_each, end_first, end_second,
+    rank: tl.constexpr, block_n: tl.constexpr, has_adapter: tl.constexpr,
+):  # fmt: skip
+    """The weights themselves, (out, in), from 4 bits; with an adapter, its product is added."""
     tile = tl.program_id(0).to(tl.int64)
-    block = tl.program_id(1)
     blocks = width // 64
-    column = tl.arange(0, block_n)
-    byte = tl.arange(0, 32)
-    place = (tile * blocks + block) * block_n
-    pairs = tl.load(packed + place * 32 + column[:, None] * 32 + byte[None, :]).to(tl.int32)
-    scale = tl.load(scales + place + column).to(tl.float32)[:, None]
+    column = tl.arange(0, block_n)[:, None]
+    byte = tl.arange(0, 32)[None, :]
+    rows = tile * block_n + column
     kind = out.dtype.element_ty
-    target = out + (tile * block_n + column[:, None]) * width + block * 64 + byte[None, :]
-    tl.store(target, (tl.load(table + (pairs >> 4)) * scale).to(kind))
-    tl.store(target + 32, (tl.load(table + (pairs & 15)) * scale).to(kind))
+    start = tl.program_id(1) * blocks_each
+    if has_adapter:
+        ranks = tl.arange(0, rank)
+        first_row = tile * block_n
+        group = (first_row >= end_first).to(tl.int32) + (first_row >= end_second).to(tl.int32)
+        up = tl.load(ups + rows * rank + ranks[None, :])
+        down = downs + (group * rank + ranks[:, None]).to(tl.int64) * width + byte
+    for block in range(start, tl.minimum(start + blocks_each, blocks)):
+        place = (tile * blocks + block) * block_n
+        pairs = tl.load(packed + place * 32 + column * 32 + byte).to(tl.int32)
+        scale = tl.load(scales + place + column).to(tl.float32)
+        first = tl.load(table + (pairs >> 4)) * scale
+        second = tl.load(table + (pairs & 15)) * scale
+        if has_adapter:
+            first = tl.dot(up, tl.load(down + block * 64), first)
+            second = tl.dot(up, tl.load(down + block * 64 + 32), second)
+        target = out + rows * width + block * 64 + byte
+        tl.store(target, first.to(kind))
+        tl.store(target + 32, second.to(kind))
 
 
 @triton.jit
@@ -91,10 +107,27 @@ def _gate(both, out, width, block: tl.constexpr):
     tl.store(out + row * width + column, value.to(out.dtype.element_ty), mask=within)
 
 
-def restore(packed: Tensor, scales: Tensor, table: Tensor, out: Tensor) -> Tensor:
-    """The weights of `packed` in `out` (columns, width)."""
+def restore(
+    packed: Tensor,
+    scales: Tensor,
+    table: Tensor,
+    out: Tensor,
+    low_rank: tuple[Tensor, Tensor, tuple[int, ...]] | None = None,
+) -> Tensor:
+    """The weights of `packed` in `out` (columns, width).
+
+    With `low_rank`, an adapter's downs, ups and ends, they have its product added (LoRA, merged).
+    """
     tiles, blocks, block_n, _ = packed.shape
-    _restore[(tiles, blocks)](packed, scales, table, out, blocks * 64, block_n=block_n, num_warps=4)
+    downs, ups, ends = low_rank or (out, out, (0,))
+    end_first, end_second = (*ends, ends[-1])[:2]
+    # A program that has loaded its part of an adapter uses it for some blocks.
+    each = 8 if low_rank else 1
+    _restore[(tiles, triton.cdiv(blocks, each))](
+        packed, scales, table, downs, ups, out, blocks * 64, each, end_first, end_second,
+        rank=ups.shape[1] if low_rank else 16, block_n=block_n, has_adapter=low_rank is not None,
+        num_warps=4,
+    )  # fmt: skip
     return out
 
 
