@@ -79,6 +79,8 @@ def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, A
     low_rank = merged.downs, merged.ups, ends
     note("restore_merged", packed.restore(half, low_rank), plain + torch.cat(added))
     note("gated", gated[0], gated[1])
+    if device.type == "cuda":
+        note("add_to", *_added(device, half))
     stream = torch.randn(5, 512, device=device)
     weight = torch.rand(512, device=device)
     wanted = torch.nn.functional.rms_norm(stream, (512,), eps=1e-5) * weight
@@ -90,6 +92,20 @@ def errors(device: torch.device, kind: torch.dtype | None = None) -> dict[str, A
     for name, got, wanted in _read(device, half):
         note(f"read_{name}", got, wanted)
     return found
+
+
+def _added(device: torch.device, half: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """More rows than a decoding step has, added to the residual stream with their adapter."""
+    packed = nf4.pack([(torch.randn(512, 256, device=device) * 0.02).to(half)])
+    parts: list[Any] = [(torch.randn(16, 256) * 0.1, torch.randn(512, 16) * 0.1, 2.0)]
+    x = torch.randn(100, 256, device=device).to(half)
+    streams = [torch.randn(100, 512, generator=torch.manual_seed(1)).to(device) for _ in range(2)]
+    for stream, number, weight in zip(
+        streams, (half, torch.float32), (packed, packed.restored()), strict=True
+    ):
+        adapter = joined_adapter(parts, [512], 256, number, device)
+        Group(weight, (512,), None, adapter).add_to(stream, x.to(number))
+    return streams[0], streams[1]
 
 
 def _two(adapters: list[Any], kind: torch.dtype, device: torch.device) -> Any:

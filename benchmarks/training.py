@@ -137,7 +137,7 @@ def _measure_all(arguments: argparse.Namespace, scratch: Path) -> list[Measured]
         print(memory.limit_memory(memory.parse_size(arguments.memory_limit)))
     variants = TINY if arguments.tiny else VARIANTS
     if arguments.variants:
-        chosen = ["plain", *(name.strip() for name in arguments.variants.split(";"))]
+        chosen = [*(name.strip() for name in arguments.variants.split(";"))]
         variants = {name: variants[name] for name in dict.fromkeys(chosen)}
     found: list[Measured] = []
     started = time.monotonic()

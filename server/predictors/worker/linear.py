@@ -55,13 +55,7 @@ class Group:
         if isinstance(self.weight, Packed) and (kernels := self._kernels(x)):
             out = torch.empty((len(x), self.ends[-1]), dtype=x.dtype, device=x.device)
             return self._finish(kernels, x, self.weight, out)
-        weight, adapter = self.weight, self.adapter
-        if isinstance(weight, Packed):
-            if adapter is not None and self._merges(x, adapter):
-                weight = weight.restore(x.dtype, (adapter.downs, adapter.ups, self.ends))
-                adapter = None
-            else:
-                weight = weight.restore(x.dtype)
+        weight, adapter = self._restored(x)
         out = functional.linear(x, weight, self.bias)
         if adapter is not None:
             images = x @ adapter.downs.t()
@@ -76,6 +70,11 @@ class Group:
         """Add the outputs to the residual stream (rows, columns), which is in float32."""
         if isinstance(self.weight, Packed) and (kernels := self._kernels(x)):
             self._finish(kernels, x, self.weight, stream, adds=True)
+        elif x.is_cuda and _is_half(x) and self.bias is None and len(self.ends) == 1:
+            weight, adapter = self._restored(x)
+            _add_product(stream, x, weight)
+            if adapter is not None:
+                _add_product(stream, x @ adapter.downs.t(), adapter.ups)
         else:
             stream += self.project(x)
 
@@ -90,14 +89,16 @@ class Group:
         gate, up = both.split(self.ends[0], dim=1)
         return functional.silu(gate).mul_(up)
 
-    def _merges(self, x: Tensor, adapter: Adapter) -> bool:
-        """Whether the adapter is added to restored weights: for many rows, while it fits a tile."""
-        return (
-            len(x) >= nf4.MANY
-            and adapter.rank <= _WIDEST_MERGED
-            and _is_half(x)
-            and nf4.triton_kernels(x) is not None
-        )
+    def _restored(self, x: Tensor) -> tuple[Tensor, Adapter | None]:
+        """The weight in the type of `x`, and the adapter where it is not part of that weight."""
+        weight, adapter = self.weight, self.adapter
+        if not isinstance(weight, Packed):
+            return weight, adapter
+        # For many rows the adapter is added to the weight, while its rank fits a tile.
+        merges = len(x) >= nf4.MANY and _is_half(x) and nf4.triton_kernels(x) is not None
+        if adapter is not None and adapter.rank <= _WIDEST_MERGED and merges:
+            return weight.restore(x.dtype, (adapter.downs, adapter.ups, self.ends)), None
+        return weight.restore(x.dtype), adapter
 
     def _kernels(self, x: Tensor) -> Any:
         return nf4.triton_kernels(x) if len(x) <= nf4.FEW and _is_half(x) else None
@@ -142,6 +143,11 @@ def joined_adapter(
             ups[start : start + count, :own] = (up.to(device).float() * scaling).to(kind)
         start += count
     return Adapter(downs, ups)
+
+
+def _add_product(stream: Tensor, x: Tensor, weight: Tensor) -> None:
+    """Add `x` times the weight to the stream, in the product's own pass over it."""
+    torch.addmm(stream, x, weight.t(), out_dtype=torch.float32, out=stream)
 
 
 def _is_half(x: Tensor) -> bool:
