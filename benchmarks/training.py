@@ -99,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--warmup", type=int, default=2, help="steps that are not measured")
     parser.add_argument("--rows", type=int, default=4_000, help="functions to pack")
-    parser.add_argument("--variants", help="names, with semicolons between; plain is always run")
+    parser.add_argument(
+        "--variants", help="names, with semicolons between, the first to compare with"
+    )
     parser.add_argument("--minutes", type=float, help="begin no variant after so many")
     parser.add_argument("--profile", help="a variant whose kernels are listed, in a step more")
     parser.add_argument("--tiny", action="store_true", help="a tiny base on a processor")
@@ -137,7 +139,7 @@ def _measure_all(arguments: argparse.Namespace, scratch: Path) -> list[Measured]
         print(memory.limit_memory(memory.parse_size(arguments.memory_limit)))
     variants = TINY if arguments.tiny else VARIANTS
     if arguments.variants:
-        chosen = [*(name.strip() for name in arguments.variants.split(";"))]
+        chosen = [name.strip() for name in arguments.variants.split(";")]
         variants = {name: variants[name] for name in dict.fromkeys(chosen)}
     found: list[Measured] = []
     started = time.monotonic()
@@ -275,7 +277,7 @@ def _free() -> None:
 def _table(found: Sequence[Measured]) -> str:
     plain = found[0]
     lines = [
-        "| variant | tokens/s | against plain | tensors GB | card GB | last loss | most apart |",
+        "| variant | tokens/s | ratio | tensors GB | card GB | last loss | most apart |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in found:

@@ -54,7 +54,18 @@ def _dropout(x: list[Tensor]) -> Tensor:
 
 def _swiglu(x: list[Tensor]) -> Tensor:
     gradients = pointwise.swiglu_gradients(x[2].clone(), x[0], x[1])
-    return torch.stack([pointwise.swiglu(x[0], x[1]), *gradients])
+    both = pointwise.swiglu_and_dropped(x[0], x[1], _SEED, _RATE)
+    again = pointwise.swiglu_dropped(x[0], x[1], _SEED, _RATE)
+    return torch.stack([*both, again, *gradients])
+
+
+def _norm(x: list[Tensor]) -> Tensor:
+    gradient, value, residual = (one.flatten(1) for one in x)
+    added, bare = (
+        pointwise.norm_gradient(gradient, value, value[0], 1e-5, other)
+        for other in (residual, None)
+    )
+    return torch.stack([added, bare])
 
 
 def _rotation(x: list[Tensor]) -> Tensor:
@@ -74,6 +85,7 @@ def _attention(x: list[Tensor]) -> Tensor:
 _CASES: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "dropout": _dropout,
     "SwiGLU": _swiglu,
+    "norm": _norm,
     "rotation": _rotation,
     "attention over packed rows": _attention,
 }

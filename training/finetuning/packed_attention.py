@@ -48,7 +48,8 @@ def attend(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     groups = query.shape[1] // key.shape[1]
-    q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))
+    # Not `states[0]`: going back, that would copy each gradient into a tensor of zeros.
+    q, k, v = (states.squeeze(0).transpose(0, 1) for states in (query, key, value))
     if groups > 1:
         k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
     longest = int(kwargs["max_length_q"])

@@ -1,4 +1,4 @@
-"""What lies between the products of a layer: dropout, SwiGLU and rotation, each in one pass.
+"""What lies between the products of a layer: dropout, SwiGLU, norm, rotation, each in one pass.
 
 On a GPU these are Triton kernels (`pointwise_kernels`); elsewhere the same arithmetic in torch.
 Dropout draws its mask from a hash of the seed and the element's place (lowbias32, an integer hash
@@ -34,21 +34,46 @@ def add_dropped(total: Tensor, gradient: Tensor, seed: int, rate: float) -> Tens
     return total.add_(gradient * _mask(gradient, seed, rate))
 
 
-def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """`silu(gate) * up`, in the precision of its inputs (arXiv 2002.05202)."""
+def swiglu_and_dropped(gate: Tensor, up: Tensor, seed: int, rate: float) -> tuple[Tensor, Tensor]:
+    """`silu(gate) * up` (arXiv 2002.05202), and the same `dropped`."""
     if kernels := _kernels(gate):
-        return kernels.swiglu(gate, up)
-    return torch.nn.functional.silu(gate) * up
+        return kernels.swiglu_and_dropped(gate, up, seed, rate)
+    inner = torch.nn.functional.silu(gate) * up
+    return inner, dropped(inner, seed, rate)
+
+
+def swiglu_dropped(gate: Tensor, up: Tensor, seed: int, rate: float) -> Tensor:
+    """The second of what `swiglu_and_dropped` gives."""
+    if kernels := _kernels(gate):
+        return kernels.swiglu_dropped(gate, up, seed, rate)
+    return swiglu_and_dropped(gate, up, seed, rate)[1]
 
 
 def swiglu_gradients(gradient: Tensor, gate: Tensor, up: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of `swiglu` with respect to gate and up; `gradient` is overwritten."""
+    """Gradients of `silu(gate) * up` with respect to gate and up; `gradient` is overwritten."""
     if kernels := _kernels(gate):
         return kernels.swiglu_gradients(gradient, gate, up)
     opened = torch.sigmoid(gate.float())
     slope = opened * (1 + gate.float() * (1 - opened))
     wide = gradient.float()
     return (wide * up.float() * slope).to(gate.dtype), (wide * gate.float() * opened).to(up.dtype)
+
+
+def norm_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, eps: float, residual: Tensor | None
+) -> Tensor:
+    """The gradient of the input of an RMS norm (arXiv 1910.07467), `residual` added to it.
+
+    `gradient` (tokens, width) is that of the norm's output.
+    """
+    if kernels := _kernels(x):
+        return kernels.norm_gradient(gradient, x, weight, eps, residual)
+    wide = x.float()
+    scale = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + eps)
+    normed = wide * scale
+    scaled = gradient.float() * weight.detach().float()
+    found = scale * (scaled - normed * (scaled * normed).mean(dim=-1, keepdim=True))
+    return (found if residual is None else found + residual.float()).to(x.dtype)
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor, sign: int = 1) -> Tensor:

@@ -41,13 +41,23 @@ def _add_dropped(total, gradient, count, seed, threshold, scale, block: tl.const
     tl.store(total + place, value.to(total.dtype.element_ty), mask=within)
 
 
-@triton.jit
-def _swiglu(gate, up, out, count, block: tl.constexpr):
+@triton.jit(do_not_specialize=["seed", "threshold"])
+def _swiglu(
+    gate, up, out, out_dropped, count, seed, threshold, scale,
+    plain: tl.constexpr, drops: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
     place = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     within = place < count
     g = tl.load(gate + place, mask=within).to(tl.float32)
     u = tl.load(up + place, mask=within).to(tl.float32)
-    tl.store(out + place, (g * tl.sigmoid(g) * u).to(out.dtype.element_ty), mask=within)
+    kind = out_dropped.dtype.element_ty
+    # Rounded before it is dropped, as it would be between two kernels.
+    value = (g * tl.sigmoid(g) * u).to(kind)
+    if plain:
+        tl.store(out + place, value, mask=within)
+    if drops:
+        value = tl.where(_kept(place, seed, threshold), value.to(tl.float32) * scale, 0.0).to(kind)
+        tl.store(out_dropped + place, value, mask=within)
 
 
 @triton.jit
@@ -61,6 +71,25 @@ def _swiglu_gradients(gradient, gate, up, up_gradient, count, block: tl.constexp
     dg = d * u * opened * (1 + g * (1 - opened))
     tl.store(gradient + place, dg.to(gradient.dtype.element_ty), mask=within)
     tl.store(up_gradient + place, (d * g * opened).to(up_gradient.dtype.element_ty), mask=within)
+
+
+@triton.jit
+def _norm_gradient(
+    gradient, x, weight, residual, out, width, eps, adds: tl.constexpr, block: tl.constexpr
+):
+    token = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, block)
+    within = column < width
+    place = token * width + column
+    value = tl.load(x + place, mask=within, other=0.0).to(tl.float32)
+    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + eps)
+    normed = value * scale
+    scaled = tl.load(gradient + place, mask=within, other=0.0).to(tl.float32)
+    scaled *= tl.load(weight + column, mask=within, other=0.0).to(tl.float32)
+    found = scale * (scaled - normed * (tl.sum(scaled * normed, axis=0) / width))
+    if adds:
+        found += tl.load(residual + place, mask=within, other=0.0).to(tl.float32)
+    tl.store(out + place, found.to(out.dtype.element_ty), mask=within)
 
 
 @triton.jit
@@ -93,9 +122,39 @@ def add_dropped(total: Tensor, gradient: Tensor, seed: int, rate: float) -> Tens
     return total
 
 
-def swiglu(gate: Tensor, up: Tensor) -> Tensor:
+def swiglu_and_dropped(gate: Tensor, up: Tensor, seed: int, rate: float) -> tuple[Tensor, Tensor]:
     out = torch.empty_like(gate)
-    _swiglu[_grid(gate)](gate, up, out, gate.numel(), block=_BLOCK)
+    out_dropped = torch.empty_like(gate) if rate else out
+    _launch_swiglu(gate, up, out, out_dropped, seed, rate, plain=True, drops=rate > 0)
+    return out, out_dropped
+
+
+def swiglu_dropped(gate: Tensor, up: Tensor, seed: int, rate: float) -> Tensor:
+    out = torch.empty_like(gate)
+    _launch_swiglu(gate, up, out, out, seed, rate, plain=rate == 0, drops=rate > 0)
+    return out
+
+
+def _launch_swiglu(
+    gate: Tensor, up: Tensor, out: Tensor, out_dropped: Tensor, seed: int, rate: float, **how: bool
+) -> None:
+    _swiglu[_grid(gate)](
+        gate, up, out, out_dropped, gate.numel(), seed, int(rate * 2**32), 1 / (1 - rate),
+        **how, block=_BLOCK,
+    )  # fmt: skip
+
+
+def norm_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, eps: float, residual: Tensor | None
+) -> Tensor:
+    gradient, x = gradient.contiguous(), x.contiguous()
+    out = torch.empty_like(x)
+    tokens, width = x.shape
+    added = x if residual is None else residual.contiguous()
+    _norm_gradient[(tokens,)](
+        gradient, x, weight, added, out, width, eps, adds=residual is not None,
+        block=triton.next_power_of_2(width), num_warps=8,
+    )  # fmt: skip
     return out
 
 

@@ -17,6 +17,11 @@ from torch import Tensor
 
 from server.predictors.worker.reading_kernels import gate, norm, place, restore
 
+# How `attend` reads a prompt: positions at once, warps, and stages of the loop. Few programs must
+# each be fast; of many, more run at once (`benchmarks.gpu_kernels`).
+_ALONE, _TOGETHER = (64, 4, 3), (64, 4, 3)
+_MANY_PROGRAMS = 1024
+
 __all__ = [
     "attend", "finish", "gate", "nf4_product", "norm", "place", "restore", "turn",
 ]  # fmt: skip
@@ -310,12 +315,14 @@ def attend(
     questions, key_heads, room, _ = prompt[0].shape
     slots = suffix[0].shape[2]
     beams, group = rows // questions, heads // key_heads
-    block_p = 64
+    many = questions * key_heads >= _MANY_PROGRAMS
+    block_p, warps, stages = _TOGETHER if many else _ALONE
     out = torch.empty_like(queries)
     _attend[(questions, key_heads)](
         queries, *prompt, *suffix, *places, out, beams, key_heads, room, slots, scale,
         group=group, size=size, block_m=max(16, triton.next_power_of_2(beams * group)),
-        block_p=block_p, suffix_blocks=triton.cdiv(beams * slots, block_p), num_warps=4,
+        block_p=block_p, suffix_blocks=triton.cdiv(beams * slots, block_p), num_warps=warps,
+        num_stages=stages,
     )  # fmt: skip
     return out.view(rows, heads * size)
 

@@ -37,7 +37,7 @@ class Prompts:
 
     def tokens(self, question: str) -> list[int]:
         """Token ids of the prompt that asks a question; with an answer at most `longest`."""
-        return self._fitted(question)[1]
+        return self._fitted(question, self._encode(question))[1]
 
     def rows(
         self, questions: Sequence[str], names: Sequence[str], grammar: Grammar
@@ -50,7 +50,7 @@ class Prompts:
         prompts = self._encode_all(texts)
         for index, prompt in enumerate(prompts):
             if len(prompt) > self._most:
-                texts[index], prompts[index] = self._fitted(questions[index])
+                texts[index], prompts[index] = self._fitted(questions[index], prompt)
         answers: list[list[int] | None] = [None] * len(prompts)
         if names:
             named = [self._named(text, name) for text, name in zip(texts, names, strict=True)]
@@ -63,7 +63,7 @@ class Prompts:
 
     def answer(self, question: str, name: str, grammar: Grammar) -> tuple[list[int], list[int]]:
         """Token ids of the prompt, and of a name up to its end, tokenized as one text."""
-        text, prompt = self._fitted(question)
+        text, prompt = self._fitted(question, self._encode(question))
         whole = self._encode_all([self._named(text, name)])[0]
         shared = 0
         while shared < min(len(prompt), len(whole)) and prompt[shared] == whole[shared]:
@@ -89,9 +89,11 @@ class Prompts:
         """The most tokens of a prompt: a name has room after it, so that one read serves both."""
         return self.longest - LONGEST_ANSWER
 
-    def _fitted(self, question: str) -> tuple[str, list[int]]:
-        """A prompt's text and tokens, of as much of the question as there is room for."""
-        found = self._encode(question)
+    def _fitted(self, question: str, found: list[int]) -> tuple[str, list[int]]:
+        """A prompt's text and tokens, of as much of the question as there is room for.
+
+        `found` are the tokens with the whole question.
+        """
         while (over := len(found) - self._most) > 0:
             question = self._shortened(question, over)
             found = self._encode(question)
