@@ -96,11 +96,13 @@ class Engine:
         if len(prompts) == 1 and not prompts[0].present:
             return [(self._answer_one(prompts[0], beams, stop), 0.0)]
         found: list[tuple[list[Hypothesis], float]] = [([], 0.0) for _ in prompts]
-        for batch in self._split(prompts, beams):
-            members = [prompts[index] for index in batch.members]
-            answers = self._answer_batch(members, batch, beams, stop)
-            for index, answer in zip(batch.members, answers, strict=True):
-                found[index] = answer
+        asked: _Asked | None = None
+        for batch in [*self._split(prompts, beams), None]:
+            # The next batch is sent before the answers of this one are awaited.
+            before, asked = asked, batch and self._ask_batch(prompts, batch, beams, stop)
+            if before is not None:
+                for index, answer in zip(before.members, before.answers(), strict=True):
+                    found[index] = answer
         return found
 
     @torch.inference_mode()
@@ -177,31 +179,35 @@ class Engine:
             self._run((*key, 0), lambda: self._step(bench), self._records)
         return search.hypotheses(bench.beams)[0]
 
-    def _answer_batch(
+    def _ask_batch(
         self, prompts: Sequence[Prompt], batch: Batch, beams: int, stop: Callable[[], bool]
-    ) -> list[tuple[list[Hypothesis], float]]:
+    ) -> _Asked:
+        """Have the device answer some of the prompts."""
         if stop():
             raise Stopped
-        count = len(prompts)
+        members = [prompts[index] for index in batch.members]
+        count = len(members)
         bench = self._bench(batch, beams)
         dummies = batch.rows - count
-        lengths = [*(len(prompt.tokens) for prompt in prompts), *[1] * dummies]
-        starts = [*(prompt.start for prompt in prompts), *[prompts[0].start] * dummies]
-        bench.lengths.copy_(torch.tensor(lengths))
-        bench.starts.copy_(torch.tensor(starts))
+        lengths = [*(len(prompt.tokens) for prompt in members), *[1] * dummies]
+        starts = [*(prompt.start for prompt in members), *[members[0].start] * dummies]
         cache = Cache(bench.cache.keys[:, :count], bench.cache.values[:, :count])
-        last, scores = self._read(prompts, cache)
+        last, scores = self._read(members, cache)
+        bench.lengths.copy_(self._on_device(lengths))
+        bench.starts.copy_(self._on_device(starts))
         self._begin(bench, last)
         key = batch.rows, beams, batch.room, 0
+        done = _Flag(self.network.device)
         for number in range(self.steps - 1):
             if stop():
                 raise Stopped
-            # To look is to wait for the card, and hardly ever are all of them done early.
-            if number % 2 and bool(bench.beams.done.all()):
-                break
             self._run(key, lambda: self._step(bench), batch.recorded and self._records_batches)
-        found = search.hypotheses(bench.beams)[:count]
-        return list(zip(found, _sums(prompts, scores), strict=True))
+            # Looked at while the next step is under way, so that the device need not wait.
+            if number % 2 == 0:
+                done.send(bench.beams.done.all())
+            elif done.is_set():
+                break
+        return _Asked(batch.members, members, search.copied(bench.beams), scores)
 
     def _read(self, prompts: Sequence[Prompt], cache: Cache) -> tuple[Tensor, Tensor]:
         """Read prompts and present names into the cache.
@@ -235,7 +241,6 @@ class Engine:
         Tokens with those of the names, the place of each prompt's last one, and for each token of
         a name its row, the place before it, and the token.
         """
-        device = self.network.device
         rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
         ends = [len(prompt.tokens) - start - 1 for prompt in prompts]
         places = [
@@ -243,9 +248,8 @@ class Engine:
             for row, (prompt, end) in enumerate(zip(prompts, ends, strict=True))
             for offset, token in enumerate(prompt.present)
         ]
-        asked = torch.tensor(places, dtype=torch.int64).view(-1, 3)
         tokens = self._padded(rows, max(map(len, rows)))
-        return tokens, torch.tensor(ends).to(device), asked.to(device)
+        return tokens, self._on_device(ends), self._on_device(places).view(-1, 3)
 
     def _begin(self, bench: Bench, scores: Tensor) -> None:
         """Write the first token of each beam; rows that have no scores are done already."""
@@ -347,8 +351,48 @@ class Engine:
         return self._read_prefix
 
     def _padded(self, rows: Sequence[Sequence[int]], length: int) -> Tensor:
-        padded = [[*row, *[0] * (length - len(row))] for row in rows]
-        return torch.tensor(padded).to(self.network.device)
+        return self._on_device([[*row, *[0] * (length - len(row))] for row in rows])
+
+    def _on_device(self, numbers: Sequence[Any]) -> Tensor:
+        """Whole numbers, sent without waiting for what the device is doing."""
+        device = self.network.device
+        found = torch.tensor(numbers, dtype=torch.int64)
+        return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A batch that the device is answering: its indexes and prompts, and where answers will be."""
+
+    members: Sequence[int]
+    prompts: Sequence[Prompt]
+    beams: search.Beams
+    scores: Tensor
+
+    def answers(self) -> list[tuple[list[Hypothesis], float]]:
+        """Hypotheses and the present name's log-probability of each prompt, once they are there."""
+        found = search.hypotheses(self.beams)[: len(self.prompts)]
+        return list(zip(found, _sums(self.prompts, self.scores), strict=True))
+
+
+class _Flag:
+    """A truth that comes from the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._event = torch.cuda.Event() if device.type == "cuda" else None
+        self._value = torch.zeros((), dtype=torch.bool, pin_memory=self._event is not None)
+
+    def send(self, value: Tensor) -> None:
+        """Have it copied when the device has come to it."""
+        self._value.copy_(value, non_blocking=True)
+        if self._event is not None:
+            self._event.record()
+
+    def is_set(self) -> bool:
+        """Wait for what was sent last."""
+        if self._event is not None:
+            self._event.synchronize()
+        return bool(self._value)
 
 
 def _sums(prompts: Sequence[Prompt], scores: Tensor) -> list[float]:

@@ -10,6 +10,8 @@ Sizes that change between calls are read from device memory, so that one CUDA gr
 
 from __future__ import annotations
 
+import math
+
 import torch
 import triton
 import triton.language as tl
@@ -19,7 +21,7 @@ from server.predictors.worker.reading_kernels import gate, norm, place, restore
 
 # How `attend` reads a prompt: positions at once, warps, and stages of the loop. Few programs must
 # each be fast; of many, more run at once (`benchmarks.gpu_kernels`).
-_ALONE, _TOGETHER = (64, 4, 3), (64, 4, 3)
+_ALONE, _TOGETHER = (32, 4, 3), (32, 2, 3)
 _MANY_PROGRAMS = 1024
 
 __all__ = [
@@ -128,12 +130,13 @@ def _finish(
 @triton.jit(do_not_specialize=["beams", "heads", "key_heads", "slots"])
 def _turn(
     states, cosines, sines, lengths, step, queries, keys, values,
-    beams, heads, key_heads, slots, half: tl.constexpr,
+    beams, heads, key_heads, slots, half: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Turns queries and keys by their positions; keys and values go to their slot of the suffix."""
+    """Turns some heads by their positions; keys and values go to their slot of the suffix."""
     row = tl.program_id(0).to(tl.int64)
-    head = tl.program_id(1)
-    column = tl.arange(0, half)
+    begin = tl.program_id(1) * block
+    head = (begin + tl.arange(0, block))[:, None]
+    column = tl.arange(0, half)[None, :]
     slot = tl.load(step) - 1
     position = tl.load(lengths + row // beams) + slot
     c = tl.load(cosines + position * half + column)
@@ -142,20 +145,18 @@ def _turn(
     first = tl.load(source).to(tl.float32)
     second = tl.load(source + half).to(tl.float32)
     kind = queries.dtype.element_ty
-    if head < heads:
+    if begin < heads:
         target = queries + (row * heads + head) * 2 * half + column
         tl.store(target, (first * c - second * s).to(kind))
         tl.store(target + half, (second * c + first * s).to(kind))
-    elif head < heads + key_heads:
-        place = ((row * key_heads + head - heads) * slots + slot) * 2 * half
-        target = keys + place + column
+    elif begin < heads + key_heads:
+        target = keys + ((row * key_heads + head - heads) * slots + slot) * 2 * half + column
         tl.store(target, (first * c - second * s).to(kind))
         tl.store(target + half, (second * c + first * s).to(kind))
     else:
         place = ((row * key_heads + head - heads - key_heads) * slots + slot) * 2 * half
-        target = values + place + column
-        tl.store(target, first.to(kind))
-        tl.store(target + half, second.to(kind))
+        tl.store(values + place + column, first.to(kind))
+        tl.store(values + place + column + half, second.to(kind))
 
 
 @triton.jit
@@ -293,9 +294,10 @@ def turn(
     keys, values = suffix
     rows, key_heads, slots, size = keys.shape
     queries = torch.empty((rows, heads, size), dtype=states.dtype, device=states.device)
-    _turn[(rows, heads + 2 * key_heads)](
+    block = math.gcd(heads, key_heads, 8)
+    _turn[(rows, (heads + 2 * key_heads) // block)](
         states, *tables, lengths, step, queries, keys, values, beams, heads, key_heads, slots,
-        half=size // 2, num_warps=1,
+        half=size // 2, block=block, num_warps=2,
     )  # fmt: skip
     return queries
 

@@ -40,7 +40,7 @@ STEPS = 12
 # How many names are looked for when nobody says otherwise.
 BEAMS = 5
 # Bytes that batches leave alone, for weights that are restored, for logits and for graphs.
-_ASIDE = 1.5e9
+_ASIDE = 1e9
 # The lengths of prompts that are prepared for before the first question.
 _WARM = (128, 192, 256, 320, 384, 448, 512)
 

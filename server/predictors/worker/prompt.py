@@ -37,7 +37,7 @@ class Prompts:
 
     def tokens(self, question: str) -> list[int]:
         """Token ids of the prompt that asks a question; with an answer at most `longest`."""
-        return self._fitted(question, self._encode(question))[1]
+        return self._fitted(question)[1]
 
     def rows(
         self, questions: Sequence[str], names: Sequence[str], grammar: Grammar
@@ -48,9 +48,7 @@ class Prompts:
         """
         texts = [self._text(question) for question in questions]
         prompts = self._encode_all(texts)
-        for index, prompt in enumerate(prompts):
-            if len(prompt) > self._most:
-                texts[index], prompts[index] = self._fitted(questions[index], prompt)
+        self._fit(list(questions), texts, prompts)
         answers: list[list[int] | None] = [None] * len(prompts)
         if names:
             named = [self._named(text, name) for text, name in zip(texts, names, strict=True)]
@@ -63,7 +61,7 @@ class Prompts:
 
     def answer(self, question: str, name: str, grammar: Grammar) -> tuple[list[int], list[int]]:
         """Token ids of the prompt, and of a name up to its end, tokenized as one text."""
-        text, prompt = self._fitted(question, self._encode(question))
+        text, prompt = self._fitted(question)
         whole = self._encode_all([self._named(text, name)])[0]
         shared = 0
         while shared < min(len(prompt), len(whole)) and prompt[shared] == whole[shared]:
@@ -89,15 +87,25 @@ class Prompts:
         """The most tokens of a prompt: a name has room after it, so that one read serves both."""
         return self.longest - LONGEST_ANSWER
 
-    def _fitted(self, question: str, found: list[int]) -> tuple[str, list[int]]:
-        """A prompt's text and tokens, of as much of the question as there is room for.
+    def _fitted(self, question: str) -> tuple[str, list[int]]:
+        """A prompt's text and tokens, of as much of the question as there is room for."""
+        texts = [self._text(question)]
+        prompts = self._encode_all(texts)
+        self._fit([question], texts, prompts)
+        return texts[0], prompts[0]
 
-        `found` are the tokens with the whole question.
-        """
-        while (over := len(found) - self._most) > 0:
-            question = self._shortened(question, over)
-            found = self._encode(question)
-        return self._text(question), found
+    def _fit(self, questions: list[str], texts: list[str], prompts: list[list[int]]) -> None:
+        """Cut what is too long, all at a time: questions, and with them texts and tokens."""
+        while long := [index for index, one in enumerate(prompts) if len(one) > self._most]:
+            shortened = self._shortened(
+                [questions[index] for index in long],
+                [len(prompts[index]) - self._most for index in long],
+            )
+            for index, question in zip(long, shortened, strict=True):
+                questions[index], texts[index] = question, self._text(question)
+            encoded = self._encode_all([texts[index] for index in long])
+            for index, tokens in zip(long, encoded, strict=True):
+                prompts[index] = tokens
 
     def _encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
@@ -120,14 +128,20 @@ class Prompts:
             )
         )
 
-    def _shortened(self, question: str, over: int) -> str:
-        encoded = self._tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)
-        starts = [start for start, _ in encoded["offset_mapping"]]
-        keep = len(starts) - over
-        if keep < 1:
-            raise ModelError("the chat around a question is longer than the model's limit")
-        cut = question[: starts[keep]]
-        return cut[: cut.rindex("\n")] if "\n" in cut else cut
+    def _shortened(self, questions: Sequence[str], over: Sequence[int]) -> list[str]:
+        """Questions without so many of their last tokens, and without the line these are in."""
+        encoded = self._tokenizer(
+            list(questions), add_special_tokens=False, return_offsets_mapping=True
+        )
+        found: list[str] = []
+        offsets = encoded["offset_mapping"]
+        for question, spans, count in zip(questions, offsets, over, strict=True):
+            keep = len(spans) - count
+            if keep < 1:
+                raise ModelError("the chat around a question is longer than the model's limit")
+            cut = question[: spans[keep][0]]
+            found.append(cut[: cut.rindex("\n")] if "\n" in cut else cut)
+        return found
 
 
 def _ends(grammar: Grammar) -> set[int]:

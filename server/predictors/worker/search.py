@@ -11,7 +11,7 @@ as unfinished.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -123,6 +123,17 @@ def advance(beams: Beams, logits: Tensor, grammar: Grammar) -> None:
     itself = torch.arange(count, device=best.device).view(1, count, 1).expand(questions, -1, 1)
     beams.owners.copy_(_of(beams.owners, parents).scatter(2, slot[:, :count], itself))
     beams.step.add_(1)
+
+
+def copied(beams: Beams) -> Beams:
+    """The same with what was found kept, whatever is looked for next."""
+    return replace(
+        beams,
+        found=beams.found.clone(),
+        found_scores=beams.found_scores.clone(),
+        found_ended=beams.found_ended.clone(),
+        found_any=beams.found_any.clone(),
+    )
 
 
 def hypotheses(beams: Beams) -> list[list[Hypothesis]]:
