@@ -19,8 +19,8 @@ from server.predictors import together
 from server.predictors.base import Candidate, NamePredictor
 
 _OFFERED = 3
-# How many names are looked for, of which some will not fit the place.
-ASKED = 6
+# How many names are looked for, of which some will not fit the place: as many as editors ask for.
+ASKED = 5
 _STUB = re.compile(r":\s*(?:#.*)?\s(?:pass|\.\.\.|raise NotImplementedError\b.*|return)\s*$")
 _ACCESSOR_PARTS = ("setter", "deleter", "getter")
 
