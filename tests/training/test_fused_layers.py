@@ -85,6 +85,33 @@ def test_outputs_and_gradients_are_those_of_peft(kind: str, four_bit: bool) -> N
         torch.testing.assert_close(gradient, plain_gradients[name], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize(("every", "passes"), [(0, 2), (1, 4), (2, 3)])
+def test_checkpointed_layers_are_computed_again(
+    every: int, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And keep little meanwhile: with the same dropout, the gradients are the same."""
+    model = adapted("llama", dropout=0.3)
+    fused.fuse(model)
+    torch.manual_seed(5)
+    _, wanted = loss_and_gradients(model)
+    if every:
+        model.base_model.model.activation_checkpointing_enable(
+            activation_checkpointing_kwargs={"use_reentrant": False}, every_n_layers=every
+        )
+    done: list[int] = []
+    forward = fused._FeedForward.forward
+    monkeypatch.setattr(
+        fused._FeedForward,
+        "forward",
+        staticmethod(lambda *inputs: (done.append(1), forward(*inputs))[1]),
+    )
+    torch.manual_seed(5)
+    _, gradients = loss_and_gradients(model)
+    assert len(done) == passes
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, wanted[name])
+
+
 def test_the_backward_pass_repeats_the_mask_of_dropout() -> None:
     """With its masks fixed the loss is a smooth function, and its slope is the gradient."""
     model = adapted("llama", dropout=0.3).double()

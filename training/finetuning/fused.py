@@ -300,28 +300,32 @@ def _plain_types(x: Tensor) -> Any:
     return torch.autocast(x.device.type, enabled=False)
 
 
-def _forward(
-    original: Any,
+def _forward(original: Any, layer: Any, hidden_states: Tensor, **kwargs: Any) -> Tensor:
+    """A decoder layer's contract; with a cache, or another adapter's state, the original pass."""
+    parts = [getattr(layer.self_attn, name) for name in _ATTENTION]
+    parts += [getattr(layer.mlp, name) for name in _FEED_FORWARD]
+    cached = any(kwargs.get(name) is not None for name in _CACHES)
+    if cached or any(_unusual(part) for part in parts):
+        return original(hidden_states, **kwargs)
+    compute = partial(_compute, layer, parts, **kwargs)
+    # From transformers 5.24 on a layer's class wraps its forward pass in the checkpoint that this
+    # one replaces; before, whatever calls a layer did that.
+    wrapped = hasattr(type(layer).forward, "__wrapped__")
+    if wrapped and layer.gradient_checkpointing and layer.training and torch.is_grad_enabled():
+        return layer._gradient_checkpointing_func(compute, hidden_states)
+    return compute(hidden_states)
+
+
+def _compute(
     layer: Any,
+    parts: Sequence[Any],
     hidden_states: Tensor,
     attention_mask: Tensor | None = None,
     position_ids: Tensor | None = None,
     position_embeddings: Any = None,
     **kwargs: Any,
 ) -> Tensor:
-    """A decoder layer's contract; with a cache, or another adapter's state, the original pass."""
-    attention, inner = layer.self_attn, layer.mlp
-    parts = [getattr(attention, name) for name in _ATTENTION]
-    parts += [getattr(inner, name) for name in _FEED_FORWARD]
-    cached = any(kwargs.get(name) is not None for name in _CACHES)
-    if cached or any(_unusual(part) for part in parts):
-        return original(
-            hidden_states,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            position_embeddings=position_embeddings,
-            **kwargs,
-        )
+    attention = layer.self_attn
     rows, length, hidden = hidden_states.shape
     x = hidden_states.view(-1, hidden)
     seeds = torch.randint(2, 2**31 - 1, (4,)).tolist()

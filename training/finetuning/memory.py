@@ -91,7 +91,9 @@ def estimate(recipe: Recipe, config: Any) -> Need:
     width = 2 if model.dtype in ("bfloat16", "float16") else 4
     weights = float(count * width)
     if model.load_in_4bit:
-        weights = linear * _NF4_BYTES[model.use_bnb_nested_quant] + (count - linear) * width
+        # Fused layers keep the scales of doubly quantised weights restored.
+        nested = bool(model.use_bnb_nested_quant and not recipe.data.fused_layers)
+        weights = linear * _NF4_BYTES[nested] + (count - linear) * width
     settings = adapter_settings(recipe)
     if settings is not None:
         from peft import get_peft_model
