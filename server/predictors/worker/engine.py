@@ -28,6 +28,7 @@ from server.predictors.worker.batches import Arena, Batch, Bench
 from server.predictors.worker.grammar import Grammar
 from server.predictors.worker.network import Cache, Network
 from server.predictors.worker.search import Hypothesis
+from server.predictors.worker.transfer import Flag, on_device, padded
 
 BUCKET = 64
 # The most tokens of a prompt.
@@ -161,7 +162,7 @@ class Engine:
         bench = self._bench_for_one(beams, start + length)
         bench.lengths.fill_(len(prompt.tokens))
         bench.starts.fill_(prompt.start)
-        bench.tokens[:, :length].copy_(self._padded([row], length))
+        bench.tokens[:, :length].copy_(padded([row], length, self.network.device))
         key = 1, beams, bench.cache.keys.shape[3]
 
         def begin() -> None:
@@ -185,6 +186,7 @@ class Engine:
         """Have the device answer some of the prompts."""
         if stop():
             raise Stopped
+        device = self.network.device
         members = [prompts[index] for index in batch.members]
         count = len(members)
         bench = self._bench(batch, beams)
@@ -193,11 +195,11 @@ class Engine:
         starts = [*(prompt.start for prompt in members), *[members[0].start] * dummies]
         cache = Cache(bench.cache.keys[:, :count], bench.cache.values[:, :count])
         last, scores = self._read(members, cache)
-        bench.lengths.copy_(self._on_device(lengths))
-        bench.starts.copy_(self._on_device(starts))
+        bench.lengths.copy_(on_device(lengths, device))
+        bench.starts.copy_(on_device(starts, device))
         self._begin(bench, last)
         key = batch.rows, beams, batch.room, 0
-        done = _Flag(self.network.device)
+        done = Flag(device)
         for number in range(self.steps - 1):
             if stop():
                 raise Stopped
@@ -241,6 +243,7 @@ class Engine:
         Tokens with those of the names, the place of each prompt's last one, and for each token of
         a name its row, the place before it, and the token.
         """
+        device = self.network.device
         rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
         ends = [len(prompt.tokens) - start - 1 for prompt in prompts]
         places = [
@@ -248,8 +251,8 @@ class Engine:
             for row, (prompt, end) in enumerate(zip(prompts, ends, strict=True))
             for offset, token in enumerate(prompt.present)
         ]
-        tokens = self._padded(rows, max(map(len, rows)))
-        return tokens, self._on_device(ends), self._on_device(places).view(-1, 3)
+        tokens = padded(rows, max(map(len, rows)), device)
+        return tokens, on_device(ends, device), on_device(places, device).view(-1, 3)
 
     def _begin(self, bench: Bench, scores: Tensor) -> None:
         """Write the first token of each beam; rows that have no scores are done already."""
@@ -350,15 +353,6 @@ class Engine:
             self._read_prefix = cache
         return self._read_prefix
 
-    def _padded(self, rows: Sequence[Sequence[int]], length: int) -> Tensor:
-        return self._on_device([[*row, *[0] * (length - len(row))] for row in rows])
-
-    def _on_device(self, numbers: Sequence[Any]) -> Tensor:
-        """Whole numbers, sent without waiting for what the device is doing."""
-        device = self.network.device
-        found = torch.tensor(numbers, dtype=torch.int64)
-        return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found
-
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -373,26 +367,6 @@ class _Asked:
         """Hypotheses and the present name's log-probability of each prompt, once they are there."""
         found = search.hypotheses(self.beams)[: len(self.prompts)]
         return list(zip(found, _sums(self.prompts, self.scores), strict=True))
-
-
-class _Flag:
-    """A truth that comes from the device."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._event = torch.cuda.Event() if device.type == "cuda" else None
-        self._value = torch.zeros((), dtype=torch.bool, pin_memory=self._event is not None)
-
-    def send(self, value: Tensor) -> None:
-        """Have it copied when the device has come to it."""
-        self._value.copy_(value, non_blocking=True)
-        if self._event is not None:
-            self._event.record()
-
-    def is_set(self) -> bool:
-        """Wait for what was sent last."""
-        if self._event is not None:
-            self._event.synchronize()
-        return bool(self._value)
 
 
 def _sums(prompts: Sequence[Prompt], scores: Tensor) -> list[float]:
