@@ -17,7 +17,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from server.predictors.worker.reading_kernels import gate, norm, place, restore
+from server.predictors.worker.reading_kernels import gate, norm, place, restore, write_heads
 
 # How `attend` reads a prompt: positions at once, warps, and stages of the loop. Few programs must
 # each be fast; of many, more run at once (`benchmarks.gpu_kernels`).
@@ -134,29 +134,12 @@ def _turn(
 ):  # fmt: skip
     """Turns some heads by their positions; keys and values go to their slot of the suffix."""
     row = tl.program_id(0).to(tl.int64)
-    begin = tl.program_id(1) * block
-    head = (begin + tl.arange(0, block))[:, None]
-    column = tl.arange(0, half)[None, :]
     slot = tl.load(step) - 1
     position = tl.load(lengths + row // beams) + slot
-    c = tl.load(cosines + position * half + column)
-    s = tl.load(sines + position * half + column)
-    source = states + (row * (heads + 2 * key_heads) + head) * 2 * half + column
-    first = tl.load(source).to(tl.float32)
-    second = tl.load(source + half).to(tl.float32)
-    kind = queries.dtype.element_ty
-    if begin < heads:
-        target = queries + (row * heads + head) * 2 * half + column
-        tl.store(target, (first * c - second * s).to(kind))
-        tl.store(target + half, (second * c + first * s).to(kind))
-    elif begin < heads + key_heads:
-        target = keys + ((row * key_heads + head - heads) * slots + slot) * 2 * half + column
-        tl.store(target, (first * c - second * s).to(kind))
-        tl.store(target + half, (second * c + first * s).to(kind))
-    else:
-        place = ((row * key_heads + head - heads - key_heads) * slots + slot) * 2 * half
-        tl.store(values + place + column, first.to(kind))
-        tl.store(values + place + column + half, second.to(kind))
+    write_heads(
+        states, cosines, sines, queries, keys, values, row, position, row, slot, slots,
+        heads, key_heads, half, block,
+    )  # fmt: skip
 
 
 @triton.jit

@@ -61,18 +61,18 @@ def _norm(x, weight, out, width, eps, block: tl.constexpr):
     tl.store(out + row * width + column, value.to(out.dtype.element_ty), mask=within)
 
 
-@triton.jit(do_not_specialize=["length", "start", "room", "heads", "key_heads"])
-def _place(
-    states, cosines, sines, queries, keys, values, length, start, room, heads, key_heads,
-    half: tl.constexpr, block: tl.constexpr,
+@triton.jit
+def write_heads(
+    states, cosines, sines, queries, keys, values, row, position, sequence, slot, room,
+    heads, key_heads, half: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Turns some heads of a prompt's token by its position; keys and values go to the cache."""
-    row = tl.program_id(0).to(tl.int64)
+    """Turns some heads of a row by its position (arXiv 2104.09864); `_place` and `_turn` share it.
+
+    Keys and values go to a slot of the row's sequence in the cache, queries to their row.
+    """
     begin = tl.program_id(1) * block
     head = (begin + tl.arange(0, block))[:, None]
     column = tl.arange(0, half)[None, :]
-    question = row // length
-    position = start + row % length
     c = tl.load(cosines + position * half + column)
     s = tl.load(sines + position * half + column)
     source = states + (row * (heads + 2 * key_heads) + head) * 2 * half + column
@@ -84,15 +84,27 @@ def _place(
         tl.store(target, (first * c - second * s).to(kind))
         tl.store(target + half, (second * c + first * s).to(kind))
     elif begin < heads + key_heads:
-        place = ((question * key_heads + head - heads) * room + position) * 2 * half
-        target = keys + place + column
+        target = keys + ((sequence * key_heads + head - heads) * room + slot) * 2 * half + column
         tl.store(target, (first * c - second * s).to(kind))
         tl.store(target + half, (second * c + first * s).to(kind))
     else:
-        place = ((question * key_heads + head - heads - key_heads) * room + position) * 2 * half
-        target = values + place + column
-        tl.store(target, first.to(kind))
-        tl.store(target + half, second.to(kind))
+        place = ((sequence * key_heads + head - heads - key_heads) * room + slot) * 2 * half
+        tl.store(values + place + column, first.to(kind))
+        tl.store(values + place + column + half, second.to(kind))
+
+
+@triton.jit(do_not_specialize=["length", "start", "room", "heads", "key_heads"])
+def _place(
+    states, cosines, sines, queries, keys, values, length, start, room, heads, key_heads,
+    half: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Turns some heads of a prompt's token by its position; keys and values go to the cache."""
+    row = tl.program_id(0).to(tl.int64)
+    position = start + row % length
+    write_heads(
+        states, cosines, sines, queries, keys, values, row, position, row // length, position, room,
+        heads, key_heads, half, block,
+    )  # fmt: skip
 
 
 @triton.jit
