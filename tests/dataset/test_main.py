@@ -98,6 +98,8 @@ def test_an_interrupted_build_ends_in_one_line_and_goes_on(tmp_path: Path, worke
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell has what it runs in the background ignore this signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(out.glob("parts/*.parquet")) and time.monotonic() < deadline:
