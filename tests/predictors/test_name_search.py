@@ -11,7 +11,7 @@ from benchmarks import gpu_reference
 from dataset.functions import find_functions
 from dataset.question import ask
 from server.predictors.worker import batches
-from server.predictors.worker.engine import Engine, Prompt, Stopped
+from server.predictors.worker.engine import LEAST_BATCH, Engine, Prompt, Stopped
 from server.predictors.worker.grammar import make_grammar
 from server.predictors.worker.model import Model, Wanted, load_model
 from server.predictors.worker.search import advance, hypotheses, new_beams, reset
@@ -196,6 +196,36 @@ def test_portions_that_are_read_together_have_few_tokens_and_leave_none_out() ->
     assert [index for one in found for index in range(*one.indices(7))] == list(range(7))
     assert [len(lengths[one]) for one in found] == [1, 1, 3, 2]
     assert batches.portions([], 1000) == []
+
+
+def test_short_memory_costs_batches_first_and_the_ends_of_prompts_last(model: Model) -> None:
+    engine, prompts_of = model.engine, model.prompts
+    batch, longest = engine.batch_tokens, prompts_of.longest
+    seen: list[tuple[int, int]] = []
+
+    def ask(failures: int) -> str:
+        seen.append((engine.batch_tokens, prompts_of.longest))
+        if len(seen) <= failures:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "answer"
+
+    try:
+        assert model.with_less_memory(lambda: ask(1)) == "answer"
+        assert seen == [(batch, longest), (max(batch // 8, LEAST_BATCH), longest)]
+        smaller = engine.batch_tokens
+        assert LEAST_BATCH <= smaller < batch
+        seen.clear()
+        assert model.with_less_memory(lambda: ask(2)) == "answer"
+        assert seen[2] == (LEAST_BATCH, longest // 4)
+        seen.clear()
+        with pytest.raises(torch.OutOfMemoryError):
+            model.with_less_memory(lambda: ask(3))
+        with pytest.raises(ZeroDivisionError):
+            model.with_less_memory(lambda: 1 // 0)
+        assert prompts_of.longest == longest
+        assert model.names(questions(2), [None] * 2, 5)
+    finally:
+        engine.batch_tokens = batch
 
 
 @pytest.mark.parametrize("prefix", ["", "_", "__"])

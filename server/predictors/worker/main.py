@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -124,7 +123,7 @@ class _Worker:
 
         number = request.number
         try:
-            return self._with_less(model, lambda: self._answered(model, request))
+            return model.with_less_memory(lambda: self._answered(model, request))
         except GivenUp:
             return Stopped(number)
         except NamewrightError as error:
@@ -135,18 +134,6 @@ class _Worker:
             return Refused(number, f"{type(error).__name__}: {reason}", short)
         finally:
             self._stopped.discard(number)
-
-    def _with_less(self, model: Model, ask: Callable[[], protocol.Message]) -> protocol.Message:
-        """Answer; where the memory is short, free what can be freed and read shorter prompts."""
-        from server.predictors.worker.model import out_of_memory
-
-        try:
-            return ask()
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-        with model.in_less_memory():
-            return ask()
 
     def _answered(self, model: Model, request: Ask | Score) -> protocol.Message:
         if isinstance(request, Score):

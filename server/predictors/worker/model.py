@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -34,6 +34,8 @@ from server.predictors.worker.shapes import (
     sizes_of,
 )
 from server.predictors.worker.trial import try_kernels
+
+T = TypeVar("T")
 
 # The most tokens of a name with its end.
 STEPS = 12
@@ -120,18 +122,37 @@ class Model:
         ]
         return self.engine.score([prompt for prompt, _ in rows], [answer for _, answer in rows])
 
-    @contextmanager
-    def in_less_memory(self) -> Generator[None]:
-        """Free the buffers, and read shorter prompts and smaller batches meanwhile."""
+    def with_less_memory(self, ask: Callable[[], T]) -> T:
+        """Answer; where the memory is short, in small batches, and then from shorter prompts.
+
+        Batches stay a little smaller: others use the card as well, or it holds less than it said.
+        """
+        try:
+            return ask()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        batch, longest = self.engine.batch_tokens, self.prompts.longest
+        try:
+            self._free(max(batch // 8, LEAST_BATCH))
+            try:
+                return ask()
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+            self._free(LEAST_BATCH)
+            self.prompts.longest = longest // 4
+            return ask()
+        finally:
+            self.prompts.longest = longest
+            self.engine.batch_tokens = min(batch, max(LEAST_BATCH, 3 * batch // 4))
+
+    def _free(self, batch_tokens: int) -> None:
+        """Give back what buffers and graphs hold, and take less from now on."""
         self.engine.release()
         if self.engine.network.device.type == "cuda":
             torch.cuda.empty_cache()
-        longest, batch = self.prompts.longest, self.engine.batch_tokens
-        self.prompts.longest, self.engine.batch_tokens = longest // 4, batch // 8
-        try:
-            yield
-        finally:
-            self.prompts.longest, self.engine.batch_tokens = longest, batch
+        self.engine.batch_tokens = batch_tokens
 
     def _named(self, found: Sequence[Hypothesis]) -> list[Named]:
         best: dict[str, float] = {}
