@@ -105,7 +105,9 @@ class Model:
             Prompt(tokens, grammar.start(prefix), name or ())
             for (tokens, name), prefix in zip(rows, prefixes, strict=True)
         ]
-        judged = self.engine.judge(prompts, max(k, self._beams), stop)
+        # More beams are prepared for single prompts only; in a batch each costs its share.
+        beams = max(k, self._beams if len(prompts) == 1 else BEAMS)
+        judged = self.engine.judge(prompts, beams, stop)
         scores = [score for _, score in judged] if present else []
         apart = [index for index, (_, name) in enumerate(rows) if present and not name]
         if apart:
