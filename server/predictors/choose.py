@@ -61,7 +61,7 @@ def _chosen(name: str, settings: Settings) -> tuple[str, str]:
         return _EMBEDDED, "an engine is asked only where `predictor` is `openai`"
     if not settings.model:
         return _EMBEDDED, ""
-    from server.predictors.transformers import fits
+    from server.predictors.transformers_model import fits
 
     reason = fits(settings)
     return (_EMBEDDED, reason) if reason else ("transformers", "")

@@ -6,8 +6,6 @@ whatever happens over there. It imports no torch.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -17,32 +15,18 @@ from threading import Condition, Event, Thread
 from typing import TypeAlias
 
 from dataset.question import Question
-from server.errors import NamewrightError
 from server.predictors.base import Cancelled, Candidate, Identity, StopFlag, Unavailable
 from server.predictors.status import Observer, State, Status
 from server.predictors.together import Judged
+from server.predictors.transformers_model import fingerprint, fits, open_configured
 from server.predictors.worker import protocol
-from server.predictors.worker.card import memory_of_cards
-from server.predictors.worker.checkpoint import (
-    Checkpoint,
-    ModelError,
-    find_folder,
-    open_adapter,
-    open_model,
-)
+from server.predictors.worker.checkpoint import ModelError
 from server.predictors.worker.process import WorkerProcess
-from server.predictors.worker.shapes import (
-    check_weights,
-    fit_adapter,
-    memory_needed,
-    sizes_of,
-)
 from server.settings import Settings
 
 _Make: TypeAlias = Callable[[int], protocol.ToWorker]
 _LOG = logging.getLogger("namewright.transformers")
 NAME = "transformers"
-_LIBRARIES = ("torch", "transformers", "safetensors", "bitsandbytes")
 _FIRST_PAUSE_SECONDS = 1.0
 # A card that others use is not asked again at once.
 _PAUSE_TO_LOAD_SECONDS = 30.0
@@ -66,45 +50,6 @@ def load_transformers(settings: Settings) -> TransformersPredictor:
     return TransformersPredictor(settings)
 
 
-def fits(settings: Settings) -> str:
-    """Why the configured model cannot run here, in one line; empty when it can.
-
-    Reads headers and asks the driver; imports nothing heavy.
-    """
-    try:
-        base, adapter = _opened(settings)
-        sizes = sizes_of(base)
-        check_weights(base, sizes)
-        if adapter is not None:
-            fit_adapter(adapter, base, sizes)
-    except NamewrightError as error:
-        return str(error)
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        return f"{' and '.join(missing)} not installed here; install namewright[gpu]"
-    if settings.transformers_device == "cpu":
-        return ""
-    cards = memory_of_cards()
-    if not cards:
-        return "no NVIDIA driver or GPU here; install the driver, or set transformers.device to cpu"
-    needed = memory_needed(sizes, adapter, settings.transformers_mode)
-    if max(cards) < needed:
-        return (
-            f"the model needs about {needed / 1e9:.1f} GB and the GPU has {max(cards) / 1e9:.1f};"
-            " set transformers.mode to memory, or use a smaller model"
-        )
-    return ""
-
-
-def _opened(settings: Settings) -> tuple[Checkpoint, Checkpoint | None]:
-    if not settings.model:
-        raise ModelError("no model is set; set `model` to a folder or a name of the hub")
-    base = open_model(find_folder(settings.model, "model"))
-    if not settings.transformers_adapter:
-        return base, None
-    return base, open_adapter(find_folder(settings.transformers_adapter, "adapter"))
-
-
 @dataclass(slots=True)
 class _Request:
     """A question under way; `answer` is set before `done` is."""
@@ -120,7 +65,7 @@ class TransformersPredictor:
     answers then. Without a watcher (a command) it waits."""
 
     def __init__(self, settings: Settings, idle_seconds: float | None = None) -> None:
-        base, adapter = _opened(settings)
+        base, adapter = open_configured(settings)
         self._load = protocol.Load(
             str(base.folder),
             str(adapter.folder) if adapter is not None else "",
@@ -130,7 +75,10 @@ class TransformersPredictor:
         )
         self._label = base.folder.name + (f" with {adapter.folder.name}" if adapter else "")
         self._identity = Identity(
-            NAME, self._label, _fingerprint(self._load, base, adapter), understands_context=False
+            NAME,
+            self._label,
+            fingerprint(self._load.mode, base, adapter),
+            understands_context=False,
         )
         minutes = settings.transformers_idle_minutes
         self._idle_seconds = 60.0 * minutes if idle_seconds is None else idle_seconds
@@ -426,13 +374,3 @@ class TransformersPredictor:
             observer, status = self._observer, self._status()
         if observer is not None:
             observer.status(status)
-
-
-def _fingerprint(load: protocol.Load, base: Checkpoint, adapter: Checkpoint | None) -> str:
-    """Known before the weights are read: which files, how large and how old."""
-    paths = {entry.path for one in (base, adapter) if one for entry in one.tensors.values()}
-    parts = [load.mode]
-    for path in sorted(paths):
-        found = path.stat()
-        parts.append(f"{path}\x1f{found.st_size}\x1f{found.st_mtime_ns}")
-    return hashlib.blake2b("\x1e".join(parts).encode(), digest_size=8).hexdigest()

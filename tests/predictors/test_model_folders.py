@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from server.errors import NamewrightError
-from server.predictors.transformers import fits, load_transformers
+from server.predictors.transformers import load_transformers
+from server.predictors.transformers_model import fits
 from server.settings import Settings
 
 
@@ -156,13 +157,13 @@ def test_a_model_of_the_hub_is_found_in_its_cache(
 def test_without_a_driver_the_reason_is_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.predictors.transformers.memory_of_cards", lambda: None)
+    monkeypatch.setattr("server.predictors.transformers_model.memory_of_cards", lambda: None)
     assert "no NVIDIA driver" in fits(replace(settings, transformers_device="auto"))
 
 
 def test_a_card_that_is_too_small_is_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.predictors.transformers.memory_of_cards", lambda: [10**9])
+    monkeypatch.setattr("server.predictors.transformers_model.memory_of_cards", lambda: [10**9])
     reason = fits(replace(settings, transformers_device="cuda:0"))
     assert "the model needs about 1.2 GB and the GPU has 1.0" in reason
