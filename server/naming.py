@@ -10,7 +10,8 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from dataset.functions import Function, decode
@@ -75,7 +76,7 @@ def fit_to_offer(
 
 def uses_camel_case(function: Function) -> bool:
     """Whether the class of a function, or else its file, writes names like `parseHeaders`."""
-    definitions = list(_definitions(function.source))
+    definitions = _definitions(function.source)
     for names in (
         _neighbours(definitions, function),
         [d.name for d in definitions if not d.is_class],
@@ -114,10 +115,18 @@ class _Definition(NamedTuple):
     offset: int
 
 
-def _definitions(source: bytes) -> Iterator[_Definition]:
-    for match in _DEFINITION.finditer(source):
-        indent = len(match.group(1).expandtabs(8))
-        yield _Definition(indent, bool(match.group(3)), decode(match.group(4)), match.start(4))
+@lru_cache(maxsize=8)
+def _definitions(source: bytes) -> tuple[_Definition, ...]:
+    """Of a whole file, about whose functions one asks one after the other."""
+    return tuple(
+        _Definition(
+            len(match.group(1).expandtabs(8)),
+            bool(match.group(3)),
+            decode(match.group(4)),
+            match.start(4),
+        )
+        for match in _DEFINITION.finditer(source)
+    )
 
 
 def _neighbours(definitions: Sequence[_Definition], function: Function) -> list[str]:

@@ -10,9 +10,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from dataset.functions import Function, decode, find_functions
+from tree_sitter import Tree
+
+from dataset.functions import Function, decode, find_functions, parse
 from dataset.question import Question, ask, sibling_names
 from server.naming import fit_to_offer, is_given_by_framework, names_taken
 from server.predictors import together
@@ -73,7 +76,7 @@ def find_misfits(
 
     `advance` is told how many functions each finished batch held.
     """
-    misfits: list[Misfit] = []
+    answered: list[tuple[Subject, list[Candidate], float]] = []
     # Questions of like length share a batch, so that little of it is padding.
     ordered = sorted(judged, key=lambda subject: len(subject.question.text))
     while ordered:
@@ -85,11 +88,12 @@ def find_misfits(
             [subject.function.name for subject in batch],
             ASKED,
         )
-        for subject, candidates, present in zip(batch, answers, scores, strict=True):
-            misfit = judge(subject, candidates, present)
-            if misfit is not None and misfit.confidence >= min_confidence:
-                misfits.append(misfit)
+        answered += zip(batch, answers, scores, strict=True)
         advance(len(batch))
+    # File by file, so that each is parsed once.
+    answered.sort(key=lambda one: str(one[0].path))
+    found = (judge(*one) for one in answered)
+    misfits = [one for one in found if one is not None and one.confidence >= min_confidence]
     return sorted(misfits, key=lambda m: (-m.confidence, str(m.path), m.line))
 
 
@@ -99,7 +103,10 @@ def judge(subject: Subject, candidates: Sequence[Candidate], present: float) -> 
     `present` is the present name's log-probability.
     """
     function = subject.function
-    taken = names_taken(function, subject.functions)
+    # No spelling of the candidates is likelier than all of them together.
+    if math.fsum(one.probability for one in candidates) <= math.exp(min(present, 0.0)):
+        return None
+    taken = names_taken(function, subject.functions, _tree(function.source))
     offers = fit_to_offer(candidates, function, taken, _OFFERED, present)
     if not offers:
         return None
@@ -117,6 +124,12 @@ def judge(subject: Subject, candidates: Sequence[Candidate], present: float) -> 
         suggestions=tuple(offers),
         confidence=max(0.0, offers[0].probability - probability),
     )
+
+
+@lru_cache(maxsize=2)
+def _tree(source: bytes) -> Tree:
+    """Functions of one file are judged one after the other."""
+    return parse(source)
 
 
 def _is_free(function: Function) -> bool:
