@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.gpu_inputs import audited, long_prompts
+
+if TYPE_CHECKING:
+    from server.predictors.worker.loading import Mode
 
 BEAMS, STEPS = 5, 8
 
@@ -42,7 +45,7 @@ def say(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
-def _load(place: Place, mode: str, steps: int = STEPS) -> Any:
+def _load(place: Place, mode: Mode, steps: int = STEPS) -> Any:
     from server.predictors.worker.model import Wanted, load_model
 
     last = [""]
@@ -53,13 +56,13 @@ def _load(place: Place, mode: str, steps: int = STEPS) -> Any:
             say(f"{time.perf_counter() - begun:.2f} s: {what}")
             last[0] = what
 
-    wanted = Wanted(str(place.base), str(place.adapter), mode, place.device)  # type: ignore[arg-type]
+    wanted = Wanted(str(place.base), str(place.adapter), mode, place.device)
     model = load_model(wanted, progress, steps)
     say(f"{time.perf_counter() - begun:.2f} s: loaded")
     return model
 
 
-def _first(mode: str) -> Callable[[Place], dict[str, Any]]:
+def _first(mode: Mode) -> Callable[[Place], dict[str, Any]]:
     """A fresh process: imports, loading, the first answer."""
 
     def stage(place: Place) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def _first(mode: str) -> Callable[[Place], dict[str, Any]]:
     return stage
 
 
-def _ours(mode: str) -> Callable[[Place], dict[str, Any]]:
+def _ours(mode: Mode) -> Callable[[Place], dict[str, Any]]:
     def stage(place: Place) -> dict[str, Any]:
         model = _load(place, mode)
         result = _latency(
@@ -169,7 +172,7 @@ def _profile(work: Callable[[], object]) -> None:
         print(f"no profile: {error}")
 
 
-def _throughput(mode: str) -> Callable[[Place], dict[str, Any]]:
+def _throughput(mode: Mode) -> Callable[[Place], dict[str, Any]]:
     """Functions of the standard library with their names, as `audit` asks about them."""
 
     def stage(place: Place) -> dict[str, Any]:

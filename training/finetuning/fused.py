@@ -68,7 +68,7 @@ def fuse(model: Any) -> int:
 def _restore_scales(weight: Any) -> None:
     """Keep the scales of a doubly quantised weight (arXiv 2305.14314, section 3) in float32.
 
-    They cost a sixteenth of the weight's own memory, and two kernels each time they are restored.
+    They take an eighth of the weight's own memory; restoring them at each use takes two kernels.
     """
     state = getattr(weight, "quant_state", None)
     if state is None or not getattr(state, "nested", False):
