@@ -14,6 +14,7 @@ import torch
 from tests.training.conftest import Workshop
 from training.errors import TrainingError
 from training.finetuning import fused, kernel_check, packed_attention, pointwise
+from training.finetuning.adapted_products import Group, Product
 
 Train = Callable[..., tuple[int, str, str]]
 ENDS = torch.tensor([0, 5, 6, 13], dtype=torch.int32)
@@ -139,7 +140,7 @@ def test_an_adapter_is_not_lost_in_the_rounding_of_the_residual() -> None:
     x = torch.randn(2_000, 64, dtype=torch.bfloat16)
     residual = 8 * torch.randn(2_000, 64, dtype=torch.bfloat16)
     base = SimpleNamespace(weight=0.05 * torch.randn(64, 64).bfloat16(), bias=None)
-    group = fused.Group((fused.Product(base, scaling=1.0),), rate=0.0, seed=1)
+    group = Group((Product(base, scaling=1.0),), rate=0.0, seed=1)
     down = torch.full((1, 64), 0.0005, dtype=torch.bfloat16)
     up = torch.ones(64, 1, dtype=torch.bfloat16)
     without, images = group.forward(x, (down, torch.zeros_like(up)), residual)
