@@ -27,8 +27,14 @@ class Workbench:
     def open_window(self, workspace: Path | None = None) -> None:
         """Load the window, on a workspace file where one is given; wait until it takes keys."""
         what = f"workspace={workspace}" if workspace else f"folder={self.folder}"
-        self.browser.goto(f"{self.server.address}/?{what}")
-        self.wait_until_open()
+        address = f"{self.server.address}/?{what}"
+        self.browser.goto(address)
+        try:
+            self.wait_until_open()
+        except BrowserError:
+            # On a busy machine a page sometimes stays half loaded; a person reloads it.
+            self.browser.goto(address)
+            self.wait_until_open()
 
     def wait_until_open(self) -> None:
         self.browser.wait(".monaco-workbench .part.editor")
@@ -50,7 +56,7 @@ class Workbench:
         """Open a file of the folder, whether or not the server is there."""
         self._quick("Control+p", name)
         self._choose_first(name)
-        self.browser.wait(f'.tab.active[data-resource-name="{name}"]')
+        self._wait_for_editor(name)
 
     def open_notebook(self, name: str) -> None:
         """Open a notebook with the cursor in its first cell."""
@@ -159,13 +165,18 @@ class Workbench:
 
     def _write_settings(self, command: str, settings: dict[str, object]) -> None:
         self.run(command)
-        self.browser.wait('.tab.active[data-resource-name="settings.json"]')
-        self.browser.wait(".editor-group-container.active .monaco-editor.focused")
+        self._wait_for_editor("settings.json")
         self.browser.press("Control+a")
         self.browser.call("insert", json.dumps(settings))
         self.browser.press("Control+s")
         self.browser.wait('.tab.active.dirty[data-resource-name="settings.json"]', gone=True)
         self.show_file("orders.py")
+
+    def _wait_for_editor(self, name: str) -> None:
+        """Until keys go to the file: its tab is active before the editor shows it."""
+        self.browser.wait(f'.tab.active[data-resource-name="{name}"]')
+        shown = f'.monaco-editor.focused[data-uri$="/{name}"]'
+        self.browser.wait(f".editor-group-container.active {shown}")
 
     def notices(self) -> list[str]:
         return self.browser.texts(NOTICE)
