@@ -1,4 +1,4 @@
-"""Writes a pretrained run as a base model that transformers and vLLM read.
+"""Writes a pretrained run, or the shipped model, as a base that transformers and vLLM read.
 
 The network of `training.embedded` is Qwen 3's (grouped queries, normalised queries and keys, tied
 embeddings), so its weights only change their names; the chat format is Llama 2's.
@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from server.predictors.embedded_prompt import BEGIN, END, PAD
 from training.random_base import CHAT_TEMPLATE
+
+if TYPE_CHECKING:
+    from training.embedded.model import Shape
 
 _LAYER = {
     "attention.norm": "input_layernorm",
@@ -29,20 +33,26 @@ _LAYER = {
 
 
 def write_base_model(run: Path, out: Path) -> None:
-    """Configuration, tokenizer with a chat template, and bf16 weights of a finished run."""
-    import torch
+    """Configuration, tokenizer with a chat template, and bf16 weights of a run or a served model.
+
+    Raises WeightsError when `run` is neither.
+    """
     from safetensors.torch import save_file
     from tokenizers import Tokenizer
 
-    shape: dict[str, Any] = json.loads((run / "shape.json").read_text(encoding="utf-8"))
-    state = torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
+    from training.embedded.restore import load_run
+
+    with TemporaryDirectory() as restored:
+        model = load_run(run, Path(restored))
     out.mkdir(parents=True, exist_ok=True)
-    tensors = {_renamed(name): value.bfloat16().contiguous() for name, value in state.items()}
+    tensors = {
+        _renamed(name): value.bfloat16().contiguous() for name, value in model.state_dict().items()
+    }
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     ids = {token: tokenizer.token_to_id(token) for token in (PAD, BEGIN, END)}
     tokenizer.save(str(out / "tokenizer.json"))
-    _write(out / "config.json", _config(shape, ids))
+    _write(out / "config.json", _config(model.shape, ids))
     _write(out / "generation_config.json", {"bos_token_id": ids[BEGIN], "eos_token_id": ids[END]})
     _write(
         out / "tokenizer_config.json",
@@ -66,7 +76,7 @@ def _renamed(name: str) -> str:
     return f"model.layers.{index}.{_LAYER[rest.removesuffix('.weight')]}.weight"
 
 
-def _config(shape: dict[str, Any], ids: dict[str, int]) -> dict[str, Any]:
+def _config(shape: Shape, ids: dict[str, int]) -> dict[str, Any]:
     return {
         "architectures": ["Qwen3ForCausalLM"],
         "model_type": "qwen3",
@@ -74,20 +84,20 @@ def _config(shape: dict[str, Any], ids: dict[str, int]) -> dict[str, Any]:
         "bos_token_id": ids[BEGIN],
         "eos_token_id": ids[END],
         "pad_token_id": ids[PAD],
-        "head_dim": shape["width"] // shape["heads"],
+        "head_dim": shape.head_width,
         "hidden_act": "silu",
-        "hidden_size": shape["width"],
-        "intermediate_size": shape["feed_forward"],
+        "hidden_size": shape.width,
+        "intermediate_size": shape.feed_forward,
         "max_position_embeddings": 4_096,
-        "num_attention_heads": shape["heads"],
-        "num_hidden_layers": shape["layers"],
-        "num_key_value_heads": shape["key_value_heads"],
-        "rms_norm_eps": shape["norm_epsilon"],
-        "rope_theta": shape["rotary_base"],
+        "num_attention_heads": shape.heads,
+        "num_hidden_layers": shape.layers,
+        "num_key_value_heads": shape.key_value_heads,
+        "rms_norm_eps": shape.norm_epsilon,
+        "rope_theta": shape.rotary_base,
         "tie_word_embeddings": True,
         "torch_dtype": "bfloat16",
         "use_sliding_window": False,
-        "vocab_size": shape["vocabulary"],
+        "vocab_size": shape.vocabulary,
     }
 
 

@@ -6,6 +6,7 @@
     python -m training export --form adapter --run runs/codellama-7b-qlora --out exported/adapter
     python -m training export --form merged --run runs/codellama-7b-qlora --out exported/merged
     python -m training export --form transformers --run runs/small-base --out runs/small-base/model
+    python -m training export --form transformers --run server/weights --out exported/base
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from training.errors import TrainingError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        required=True,
+        help="folder of a finished run; for transformers also of a served model",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--form",
@@ -46,7 +52,8 @@ def main(arguments: argparse.Namespace) -> int:
         write(run, arguments.out, arguments.base)
         print(f"{arguments.form} in {arguments.out}")
         return 0
-    for name in ("weights.pt", "shape.json", "tokenizer.json"):
+    served = arguments.form == "transformers" and (run / "manifest.json").exists()
+    for name in () if served else ("weights.pt", "shape.json", "tokenizer.json"):
         if not (run / name).exists():
             raise TrainingError(f"{run / name}: not there; finish `python -m training pretrain`")
     if arguments.form == "transformers":

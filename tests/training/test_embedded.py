@@ -37,7 +37,7 @@ from training.embedded.packing import (
     thin,
 )
 from training.embedded.pipeline import line_starts
-from training.embedded.restore import restore
+from training.embedded.restore import load_run, restore
 from training.embedded.schedule import Schedule
 from training.embedded.tokenizer import train_tokenizer
 
@@ -463,6 +463,20 @@ def test_run_exported_as_a_base_gives_the_same_logits(run_folder: Path, tmp_path
         torch.testing.assert_close(
             base(input_ids=ids).logits, model.logits(hidden), atol=2e-4, rtol=1e-4
         )
+
+
+def test_the_shipped_model_exported_as_a_base_gives_the_same_logits(tmp_path: Path) -> None:
+    served, base = ROOT / "server" / "weights", tmp_path / "base"
+    train("export", "--form", "transformers", "--run", served, "--out", base)
+    model = load_run(served, tmp_path / "restored")
+    other = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+    ids = torch.arange(100, 140)[None]
+    hidden = model(ids, torch.arange(40)[None], causal_attention, torch.float32)
+    with torch.no_grad():
+        wanted, found = model.logits(hidden), other(input_ids=ids).logits
+    # The base's weights are in bf16, which keeps eight bits.
+    assert (found - wanted).abs().max() < 0.02 * wanted.abs().max()
+    assert (found.argmax(-1) == wanted.argmax(-1)).float().mean() > 0.9
 
 
 def test_candidates_carry_the_score_of_their_name(run_folder: Path, tmp_path: Path) -> None:
