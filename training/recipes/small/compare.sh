@@ -1,5 +1,5 @@
 #!/bin/sh
-# The author's comparison at a size that trains anywhere: a base of 107M parameters that has read
+# The author's comparison at a size that any GPU holds: a base of 107M parameters that has read
 # the corpus but never learnt to name, then LoRA, QLoRA and DPO on it, all measured side by side.
 #   training/recipes/small/compare.sh CORPUS FUNCTIONS PAIRS HELD_OUT_PAIRS OUT
 # CORPUS as `python -m dataset build` writes it, FUNCTIONS as `evaluate` reads them, pairs as
