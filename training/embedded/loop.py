@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.embedded.attention import packed_attention, positions_and_documents
-from training.embedded.model import Decoder
+from training.embedded.model import Decoder, compute_dtype
 from training.embedded.packing import ANSWER, BODY, DIGEST, Packed
 from training.embedded.schedule import Schedule
 
@@ -55,8 +55,7 @@ def weighted_loss(
     """Sum of weighted next-token losses, and (answer loss sum, answer count, all, right)."""
     positions, documents = positions_and_documents(tokens, begin)
     attend = packed_attention(documents)
-    dtype = torch.bfloat16 if tokens.is_cuda else torch.float32
-    hidden = model(tokens, positions, attend, dtype)
+    hidden = model(tokens, positions, attend, compute_dtype(tokens.device))
     logits = model.logits(hidden[:, :-1]).float()
     targets, kind = tokens[:, 1:].reshape(-1), kinds[:, 1:].reshape(-1).long()
     losses = functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets, reduction="none")

@@ -34,6 +34,11 @@ class Shape:
         return self.width // self.heads
 
 
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """What to multiply in: most processors only emulate bfloat16, at a hundredth of the speed."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
 class RMSNorm(nn.Module):
     def __init__(self, width: int, epsilon: float) -> None:
         super().__init__()

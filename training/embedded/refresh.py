@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.predictors.embedded_prompt import FIELDS, Vocabulary
-from training.embedded.model import Decoder, causal_attention
+from training.embedded.model import Decoder, causal_attention, compute_dtype
 from training.embedded.packing import Encoded, example_tokens
 from training.embedded.schedule import Refresh
 
@@ -124,7 +124,7 @@ def _answer_loss(model: Decoder, group: Sequence[Pair]) -> Tensor:
     places = torch.from_numpy(learnt[:, 1:].ravel().nonzero()[0]).to(device)
     positions = torch.arange(length, device=device)[None].expand_as(shown)
     # What predicts a token stands before it; padding follows, and nobody looks back at it.
-    hidden = model(shown, positions, causal_attention, torch.bfloat16)[:, :-1]
+    hidden = model(shown, positions, causal_attention, compute_dtype(device))[:, :-1]
     hidden = hidden.reshape(-1, hidden.shape[-1])[places]
     logits = model.logits(hidden).float()
     return functional.cross_entropy(logits, targets.to(device), reduction="sum")
