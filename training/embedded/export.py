@@ -6,7 +6,8 @@ from pathlib import Path
 
 import onnx
 
-from training.embedded.graph import Arrays, build
+from training.embedded.graph import build
+from training.embedded.graph_weights import Arrays
 from training.embedded.model import Shape
 
 GRAPH, WEIGHTS = "model.onnx", "model.bin"

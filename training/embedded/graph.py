@@ -2,28 +2,22 @@
 
 One graph serves both: without a prompt's cache it reads a whole prompt; with one, several branches
 go on from the same prompt, whose keys and values are held once and never copied (a beam's own are
-a few tokens). Products are int8 by int8: activations are quantized by row at run time, and the
-rows' scales are applied where they cost least, or nowhere where a norm follows.
+a few tokens).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
+from training.embedded.graph_nodes import CONTRIB, FLOAT, INT, Graph
+from training.embedded.graph_weights import Arrays, Plain, Quantized
 from training.embedded.model import Shape
 
-Arrays = Mapping[str, np.ndarray]
-# Operators beside the standard's: documented with ONNX Runtime ("contrib operators").
-_CONTRIB = "com.microsoft"
-_STANDARD_VERSION, _CONTRIB_VERSION, _IR_VERSION = 18, 1, 9
 # Longest prompt and name together; `server.predictors.embedded_prompt` stays well below.
 POSITIONS = 1_024
-_BLOCK = 256
-_FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
 
 
 def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
@@ -36,9 +30,9 @@ def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
     mask is not read. Outputs: `logits` (rows, vocabulary), `keys` and `values` of the S tokens
     (layers, groups, B, S, head).
     """
-    graph = _Graph()
+    graph = Graph()
     sizes = _sizes(graph, shape)
-    network = _Quantized(graph, arrays) if quantized else _Plain(graph, arrays)
+    network = Quantized(graph, arrays) if quantized else Plain(graph, arrays)
     hidden = network.embedded("tokens")
     added = ""
     keys: list[str] = []
@@ -55,162 +49,8 @@ def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
     return graph.model(_inputs(shape), _outputs(shape))
 
 
-class _Graph:
-    """Nodes in order, and the constants they read."""
-
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.constants: dict[str, np.ndarray] = {}
-        self._count = 0
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        self.constants[name] = np.array(value, dtype=dtype, order="C")
-        return name
-
-    def integers(self, *values: int) -> str:
-        return self.constant("_".join(["int", *map(str, values)]), values, np.int64)
-
-    def ops(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
-        self._count += 1
-        names = [f"{kind}_{self._count}_{index}" for index in range(outputs)]
-        self._add(kind, inputs, names, attributes)
-        return names
-
-    def op(self, kind: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
-        self._count += 1
-        name = name or f"{kind}_{self._count}"
-        self._add(kind, inputs, [name], attributes)
-        return name
-
-    def reshape(self, value: str, *shape: int) -> str:
-        return self.op("Reshape", [value, self.integers(*shape)])
-
-    def transpose(self, value: str, *order: int) -> str:
-        return self.op("Transpose", [value], perm=order)
-
-    def join(self, *parts: str | int) -> str:
-        """A shape made of known numbers and one-element tensors."""
-        return self.op("Concat", [p if isinstance(p, str) else self.integers(p) for p in parts],
-                       axis=0)  # fmt: skip
-
-    def branch(self, name: str, nodes: list[NodeProto], outputs: Sequence[str]) -> Any:
-        infos = [helper.make_tensor_value_info(output, _FLOAT, None) for output in outputs]
-        return helper.make_graph(nodes, name, [], infos)
-
-    def model(self, inputs: list[Any], outputs: list[Any]) -> ModelProto:
-        constants = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
-        graph = helper.make_graph(self.nodes, "namewright", inputs, outputs, constants)
-        opsets = [
-            helper.make_opsetid("", _STANDARD_VERSION),
-            helper.make_opsetid(_CONTRIB, _CONTRIB_VERSION),
-        ]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-
-    def _add(
-        self, kind: str, inputs: Sequence[str], outputs: list[str], attributes: dict[str, Any]
-    ) -> None:
-        domain = attributes.pop("domain", "")
-        self.nodes.append(
-            helper.make_node(kind, list(inputs), outputs, domain=domain, **attributes)
-        )
-
-
-class _Plain:
-    """Weights and products in fp32."""
-
-    def __init__(self, graph: _Graph, arrays: Arrays) -> None:
-        self.graph = graph
-        self.arrays = arrays
-
-    def vector(self, name: str) -> str:
-        return self.graph.constant(name, self.arrays[name])
-
-    def embedded(self, tokens: str) -> str:
-        flat = self.graph.reshape(tokens, -1)
-        table = self.graph.constant("embedding", self.arrays["embedding.weight"])
-        return self.graph.op("Gather", [table, flat], axis=0)
-
-    def logits(self, hidden: str) -> str:
-        return self.graph.op("MatMul", [hidden, self.graph.transpose("embedding", 1, 0)])
-
-    def rows(self, value: str) -> tuple[str, str]:
-        """A matrix ready for `product`, and what its rows' results are to be multiplied by."""
-        return value, self.graph.constant("one", 1.0)
-
-    def product(self, rows: str, *names: str) -> str:
-        weight = np.concatenate([self.arrays[name] for name in names])
-        return self.graph.op("MatMul", [rows, self.graph.constant(names[0], weight.T)])
-
-    def scaled(self, value: str, scale: str) -> str:
-        return value if scale == "one" else self.graph.op("Mul", [value, scale])
-
-
-class _Quantized(_Plain):
-    """Weights int8 by output, activations uint8 by row, sums int32."""
-
-    def embedded(self, tokens: str) -> str:
-        graph, weight = self.graph, self.arrays["embedding.weight"]
-        codes, scale = _int8(weight)
-        # One table for the lookup and, in blocks with a zero at 128, for the logits.
-        blocks = (*weight.shape[:1], -1, _BLOCK if weight.shape[1] % _BLOCK == 0 else 32)
-        table = graph.constant(
-            "embedding", (codes.astype(np.int16) + 128).reshape(blocks), np.uint8
-        )
-        flat = graph.reshape(tokens, -1)
-        found = graph.reshape(graph.op("Gather", [table, flat], axis=0), -1, weight.shape[1])
-        centred = graph.op(
-            "Sub", [graph.op("Cast", [found], to=_FLOAT), graph.constant("centre", 128.0)]
-        )
-        scales = graph.op("Gather", [graph.constant("embedding.scale", scale), flat], axis=0)
-        return graph.op("Mul", [centred, graph.op("Unsqueeze", [scales, graph.integers(-1)])])
-
-    def logits(self, hidden: str) -> str:
-        vocabulary, blocks, block = self.graph.constants["embedding"].shape
-        scales = np.repeat(self.graph.constants["embedding.scale"], blocks)
-        return self.graph.op(
-            "MatMulNBits",
-            [hidden, "embedding", self.graph.constant("embedding.scales", scales)],
-            domain=_CONTRIB,
-            K=blocks * block,
-            N=vocabulary,
-            bits=8,
-            block_size=block,
-            accuracy_level=4,  # int8 activations
-        )
-
-    def rows(self, value: str) -> tuple[str, str]:
-        graph = self.graph
-        largest = graph.op("ReduceMax", [graph.op("Abs", [value]), graph.integers(-1)], keepdims=0)
-        scale = graph.op("Mul", [largest, graph.constant("step", 1 / 127)])
-        scale = graph.op("Max", [scale, graph.constant("least", 1e-12)])
-        zero = graph.op(
-            "Expand",
-            [graph.constant("zero", 128, np.uint8), graph.op("Shape", [scale])],
-        )
-        codes = graph.op("QuantizeLinear", [value, scale, zero], axis=0)
-        return codes, graph.op("Unsqueeze", [scale, graph.integers(-1)])
-
-    def product(self, rows: str, *names: str) -> str:
-        codes, scale = _int8(np.concatenate([self.arrays[name] for name in names]))
-        weight = self.graph.constant(names[0], codes.T, np.int8)
-        scales = self.graph.constant(names[0] + ".scale", scale)
-        one, zero = self.graph.constant("one", 1.0), self.graph.constant("zero", 128, np.uint8)
-        return self.graph.op(
-            "MatMulIntegerToFloat", [rows, weight, one, scales, zero], domain=_CONTRIB
-        )
-
-    def scaled(self, value: str, scale: str) -> str:
-        return self.graph.op("Mul", [value, scale])
-
-
-def _int8(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes between -127 and 127, and the scale of each output (row)."""
-    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127
-    return np.rint(weight / scale[:, None]).astype(np.int8), scale.astype(np.float32)
-
-
 def _layer(
-    graph: _Graph, network: _Plain, shape: Shape, sizes: dict[str, str], index: int, hidden: str,
+    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], index: int, hidden: str,
     added: str,
 ) -> tuple[str, str, str, str]:  # fmt: skip
     """The stream, what is still to be added to it, and the layer's new keys and values."""
@@ -225,7 +65,7 @@ def _layer(
     normed, hidden = _normed(graph, network, name + "norm.weight", hidden, added, shape)
     rows, scale = network.rows(normed)
     gate = network.scaled(network.product(rows, name + "gate.weight"), scale)
-    inner = graph.op("QuickGelu", [gate], domain=_CONTRIB, alpha=1.0)  # that is SiLU
+    inner = graph.op("QuickGelu", [gate], domain=CONTRIB, alpha=1.0)  # that is SiLU
     # The scale of `up` goes through the product with the gate, and is applied at the narrow end.
     inner = graph.op("Mul", [inner, network.product(rows, name + "up.weight")])
     rows, inner_scale = network.rows(inner)
@@ -234,7 +74,7 @@ def _layer(
 
 
 def _normed(
-    graph: _Graph, network: _Plain, name: str, hidden: str, added: str, shape: Shape
+    graph: Graph, network: Plain, name: str, hidden: str, added: str, shape: Shape
 ) -> tuple[str, str]:
     """RMSNorm of `hidden + added`, and that sum."""
     weight, epsilon = network.vector(name), shape.norm_epsilon
@@ -244,20 +84,20 @@ def _normed(
         "SkipSimplifiedLayerNormalization",
         [hidden, added, weight],
         4,
-        domain=_CONTRIB,
+        domain=CONTRIB,
         epsilon=epsilon,
     )
     return normed, total
 
 
-def _rms_norm(graph: _Graph, value: str, weight: str, epsilon: float) -> str:
+def _rms_norm(graph: Graph, value: str, weight: str, epsilon: float) -> str:
     return graph.op(
         "SimplifiedLayerNormalization", [value, weight], axis=-1, epsilon=epsilon, stash_type=1
     )
 
 
 def _attention(
-    graph: _Graph, network: _Plain, shape: Shape, sizes: dict[str, str], index: int, normed: str
+    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], index: int, normed: str
 ) -> tuple[str, str, str]:
     """What the heads see (B * S, width), and the new keys and values (groups, B, S, head)."""
     heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
@@ -287,7 +127,7 @@ def _attention(
     return seen, keys, values
 
 
-def _whole(graph: _Graph, shape: Shape, turned: str, value: str) -> list[str]:
+def _whole(graph: Graph, shape: Shape, turned: str, value: str) -> list[str]:
     """Attention within a prompt that is read for the first time."""
     heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
     query, key = graph.ops("Split", [turned, graph.integers(heads, groups)], 2, axis=1)
@@ -301,7 +141,7 @@ def _whole(graph: _Graph, shape: Shape, turned: str, value: str) -> list[str]:
             "", "", "last_position", "prompt_total", "cosines", "sines",
         ],
         3,
-        domain=_CONTRIB,
+        domain=CONTRIB,
         num_heads=heads,
         kv_num_heads=groups,
         do_rotary=1,
@@ -315,13 +155,13 @@ def _whole(graph: _Graph, shape: Shape, turned: str, value: str) -> list[str]:
 
 
 def _over_prompt(
-    graph: _Graph, shape: Shape, sizes: dict[str, str], index: int, turned: str, value: str
+    graph: Graph, shape: Shape, sizes: dict[str, str], index: int, turned: str, value: str
 ) -> list[str]:
     """Attention of the branches to the prompt they share and to their own tokens."""
     heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
     cube = graph.join("branches", "length", heads + groups, head)
     turned = graph.transpose(graph.op("Reshape", [turned, cube]), 0, 2, 1, 3)
-    turned = graph.op("RotaryEmbedding", [turned, "positions", "cosines", "sines"], domain=_CONTRIB)
+    turned = graph.op("RotaryEmbedding", [turned, "positions", "cosines", "sines"], domain=CONTRIB)
     query, key = graph.ops("Split", [turned, graph.integers(heads, groups)], 2, axis=1)
     key = graph.transpose(key, 1, 0, 2, 3)
     value = graph.op("Reshape", [value, graph.join("branches", "length", groups, head)])
@@ -357,7 +197,7 @@ def _over_prompt(
     ]
 
 
-def _sizes(graph: _Graph, shape: Shape) -> dict[str, str]:
+def _sizes(graph: Graph, shape: Shape) -> dict[str, str]:
     """What all layers share: sizes of the inputs, shapes made of them, the rotary tables."""
     groups, each = shape.key_value_heads, shape.heads // shape.key_value_heads
     half = shape.head_width // 2
@@ -390,12 +230,12 @@ def _inputs(shape: Shape) -> list[Any]:
     layers, groups, head = shape.layers, shape.key_value_heads, shape.head_width
     info = helper.make_tensor_value_info
     return [
-        info("tokens", _INT, ["branches", "length"]),
-        info("positions", _INT, ["branches", "length"]),
-        info("mask", _FLOAT, ["length", "own"]),
-        info("rows", _INT, ["rows"]),
-        *(info(n, _FLOAT, [layers, groups, "prompt", head]) for n in _cache("prompt")),
-        *(info(n, _FLOAT, [layers, groups, "branches", "earlier", head]) for n in _cache("own")),
+        info("tokens", INT, ["branches", "length"]),
+        info("positions", INT, ["branches", "length"]),
+        info("mask", FLOAT, ["length", "own"]),
+        info("rows", INT, ["rows"]),
+        *(info(n, FLOAT, [layers, groups, "prompt", head]) for n in _cache("prompt")),
+        *(info(n, FLOAT, [layers, groups, "branches", "earlier", head]) for n in _cache("own")),
     ]
 
 
@@ -403,9 +243,9 @@ def _outputs(shape: Shape) -> list[Any]:
     cache = [shape.layers, shape.key_value_heads, "branches", "length", shape.head_width]
     info = helper.make_tensor_value_info
     return [
-        info("logits", _FLOAT, ["rows", shape.vocabulary]),
-        info("keys", _FLOAT, cache),
-        info("values", _FLOAT, cache),
+        info("logits", FLOAT, ["rows", shape.vocabulary]),
+        info("keys", FLOAT, cache),
+        info("values", FLOAT, cache),
     ]
 
 
