@@ -1,4 +1,5 @@
-"""A tiny base, corpus and pairs, made once, and runs of the real commands in this process."""
+"""A tiny base, corpus and pairs, and a run of the embedded model, all made once; and runs of the
+real commands in this process."""
 
 from __future__ import annotations
 
@@ -11,9 +12,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tokenizers import Tokenizer
 
 from dataset.__main__ import main as dataset_main
+from tests.training.embedded_runs import RECIPE, own_examples, run_module
 from training.__main__ import main as training_main
+from training.embedded.packing import Encoded, encode_examples
+from training.embedded.tokenizer import train_tokenizer
 from training.random_base import SHAPES, write_base
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +76,25 @@ def train(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, s
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer((f"{e.text}\n_{e.name}" for e in own_examples()), 600)
+
+
+@pytest.fixture(scope="session")
+def encoded(tokenizer: Tokenizer) -> Encoded:
+    return encode_examples(list, [own_examples()], tokenizer, workers=1)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 40 steps through the real command, on this project's own functions."""
+    folder = tmp_path_factory.mktemp("run")
+    run_module("dataset", "build", "--source", "folder", "--path", ROOT / "server",
+               "--out", folder, "--workers", 1)  # fmt: skip
+    recipe = folder / "tiny.yaml"
+    recipe.write_text(RECIPE.format(data=folder, out=folder / "out", steps=40))
+    run_module("training", "pretrain", "--config", recipe)
+    return folder

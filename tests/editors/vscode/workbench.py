@@ -27,14 +27,8 @@ class Workbench:
     def open_window(self, workspace: Path | None = None) -> None:
         """Load the window, on a workspace file where one is given; wait until it takes keys."""
         what = f"workspace={workspace}" if workspace else f"folder={self.folder}"
-        address = f"{self.server.address}/?{what}"
-        self.browser.goto(address)
-        try:
-            self.wait_until_open()
-        except BrowserError:
-            # On a busy machine a page sometimes stays half loaded; a person reloads it.
-            self.browser.goto(address)
-            self.wait_until_open()
+        self.browser.goto(f"{self.server.address}/?{what}")
+        self.wait_until_open()
 
     def wait_until_open(self) -> None:
         self.browser.wait(".monaco-workbench .part.editor")
