@@ -139,7 +139,8 @@ def _read(device: torch.device, half: torch.dtype) -> list[tuple[str, Any, Any]]
         )  # fmt: skip
         network = Network(shape, embedding, [layer], ones, embedding, tables[0], tables[1], kind)
         cache = Cache(*before.to(half).to(kind).clone())
-        stream = read(network, tokens, cache, start)
+        every = torch.arange(tokens.numel(), device=device)
+        stream = read(network, tokens, cache, start, every)
         found.append((stream, cache.keys, cache.values))
     return list(zip(("stream", "keys", "values"), *found, strict=True))
 

@@ -22,7 +22,7 @@ from server.predictors.worker.network import Cache, Network
 
 # Tokens of a prompt with its name. Finer classes would hold more prompts in the same memory, and
 # each costs a graph.
-_ROOMS = (96, 128, 160, 192, 224, 256, 320, 448, 640, 1152)
+_ROOMS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 544, 640, 800, 1024)
 # More rows than this are no faster: the arithmetic is what takes the time.
 _MOST = 128
 

@@ -167,8 +167,8 @@ class Engine:
 
         def begin() -> None:
             tokens = bench.tokens[:, :length]
-            stream = model.read(self.network, tokens, bench.cache, start)
-            last = stream[0, bench.lengths - start - 1]
+            wanted = bench.lengths - start - 1
+            last = model.read(self.network, tokens, bench.cache, start, wanted)
             self._begin(bench, model.logits(self.network, last))
 
         self._run((*key, 1 + start * 10_000 + length), begin, self._records)
@@ -229,11 +229,12 @@ class Engine:
         scores: list[Tensor] = []
         for portion, (tokens, ends, asked) in zip(portions, sent, strict=True):
             part = Cache(cache.keys[:, portion], cache.values[:, portion])
-            stream = model.read(self.network, tokens, part, start)
-            rows = torch.arange(len(tokens), device=tokens.device)
-            after.append(model.logits(self.network, stream[rows, ends]))
             row, place, chosen = asked.unbind(1)
-            given = torch.log_softmax(model.logits(self.network, stream[row, place]), dim=-1)
+            rows = torch.arange(len(tokens), device=tokens.device)
+            wanted = torch.cat((rows, row)) * tokens.shape[1] + torch.cat((ends, place))
+            stream = model.read(self.network, tokens, part, start, wanted)
+            after.append(model.logits(self.network, stream[: len(tokens)]))
+            given = torch.log_softmax(model.logits(self.network, stream[len(tokens) :]), dim=-1)
             scores.append(given.gather(1, chosen[:, None])[:, 0])
         return torch.cat(after), torch.cat(scores)
 
@@ -349,7 +350,7 @@ class Engine:
             cache = model.new_cache(self.network, 1, max(len(self.prefix), 1))
             if self.prefix:
                 tokens = torch.tensor([self.prefix], device=self.network.device)
-                model.read(self.network, tokens, cache, 0)
+                model.read(self.network, tokens, cache, 0, tokens.new_zeros(1))
             self._read_prefix = cache
         return self._read_prefix
 

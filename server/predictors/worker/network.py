@@ -89,10 +89,11 @@ def new_cache(network: Network, sequences: int, room: int) -> Cache:
     return Cache(keys, torch.zeros_like(keys))
 
 
-def read(network: Network, tokens: Tensor, cache: Cache, start: int) -> Tensor:
-    """The residual stream (questions, length, width) after prompts that go on at `start`.
+def read(network: Network, tokens: Tensor, cache: Cache, start: int, wanted: Tensor) -> Tensor:
+    """The residual stream (wanted, width) at some tokens of prompts that go on at `start`.
 
-    Fills the cache from `start`; what comes before it is there already.
+    Fills the cache from `start`; what comes before it is there already. `wanted` counts through
+    `tokens`, one prompt after the other; of the others the last layer gives keys and values only.
     """
     shape = network.shape
     questions, length = tokens.shape
@@ -122,10 +123,12 @@ def read(network: Network, tokens: Tensor, cache: Cache, start: int) -> Tensor:
             _repeated(values[:, :, :end], shape),
         )
         attended = attended.transpose(1, 2).reshape(questions * length, -1)
+        if index == shape.layers - 1:
+            stream, attended = stream[wanted], attended[wanted]
         layer.output.add_to(stream, attended)
         x = norm(network, stream, layer.inner_norm)
         layer.down.add_to(stream, layer.gate_up.gated(x))
-    return stream.view(questions, length, -1)
+    return stream
 
 
 def go_on(

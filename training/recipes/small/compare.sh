@@ -5,12 +5,13 @@
 # CORPUS as `python -m dataset build` writes it, FUNCTIONS as `evaluate` reads them, pairs as
 # `python -m dataset pairs` writes them. BASE, TUNE and PREFER are FIELD=VALUE changes of the
 # recipes (the base's, both fine-tunings', DPO's), ASK more options of `evaluate`. GPUS=2 trains
-# the base on two GPUs and the rest side by side:
+# the base on two GPUs and the rest side by side, BESIDE=yes the rest side by side on one GPU
+# that has room for it (40 GB and more):
 #   GPUS=2 BASE="schedule.minutes=3" TUNE="train_rows=30000" PREFER="max_steps=50" \
 #       ASK="--limit 600" training/recipes/small/compare.sh …
 # What is there already is not made again.
 set -eu
-[ $# -eq 5 ] || { sed -n '4,11s/^# \?//p' "$0" >&2; exit 2; }
+[ $# -eq 5 ] || { sed -n '4,12s/^# \?//p' "$0" >&2; exit 2; }
 corpus=$1 functions=$2 pairs=$3 held_out=$4 out=$5
 recipes=$(dirname "$0")
 base=$out/base/model
@@ -23,8 +24,8 @@ on_gpu() { # on_gpu NUMBER COMMAND…: sees that GPU alone, where there are two
     shift
     "$@"
 }
-both() { # both ONE OTHER: two functions, side by side where there are two GPUs
-    if [ "$GPUS" -eq 1 ]; then
+both() { # both ONE OTHER: two functions, side by side where there are two GPUs or room for both
+    if [ "$GPUS" -eq 1 ] && [ -z "${BESIDE:-}" ]; then
         "$1"
         "$2"
         return
