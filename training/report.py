@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=100, help="how many of them (%(default)s)")
     parser.add_argument("--html", type=Path, help="page to write")
     parser.add_argument("--markdown", type=Path, help="table to write")
+    parser.add_argument(
+        "--without-code", action="store_true", help="leave the code of errors out of the page"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -39,15 +42,19 @@ def main(arguments: argparse.Namespace) -> int:
         raise TrainingError("nothing to read; give --results or --predictions")
     if not arguments.html and not arguments.markdown:
         raise TrainingError("nothing to write; give --html or --markdown")
-    write([_read(path) for path in arguments.results], arguments.html, arguments.markdown)
+    results = [_read(path) for path in arguments.results]
+    write(results, arguments.html, arguments.markdown, code=not arguments.without_code)
     return 0
 
 
-def write(results: Sequence[dict[str, Any]], html: Path | None, table: Path | None) -> None:
+def write(
+    results: Sequence[dict[str, Any]], html: Path | None, table: Path | None, code: bool = True
+) -> None:
     """Write the page and the table of some results."""
-    for path, text in ((html, page), (table, markdown)):
-        if path:
-            path.write_text(text(results), encoding="utf-8")
+    if html:
+        html.write_text(page(results, code), encoding="utf-8")
+    if table:
+        table.write_text(markdown(results), encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:

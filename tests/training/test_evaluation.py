@@ -189,6 +189,11 @@ def test_predictors_side_by_side_make_a_page_a_table_and_json(
     assert {"svg", "table", "details", "pre"} <= set(reader.seen)
     assert "script" not in reader.seen
     assert table.read_text().count("\n| ") == 4
+    assert train("report", *arguments, "--without-code")[0] == 0
+    reader = Balance()
+    reader.feed(page.read_text())
+    assert {"svg", "table", "div"} <= set(reader.seen)
+    assert not {"details", "pre"} & set(reader.seen)
     listed = tmp_path / "listing.md"
     chosen = ("--predictions", tmp_path / "predictions.jsonl", "--listing", listed)
     assert train("report", *chosen, "--count", 5)[0] == 0

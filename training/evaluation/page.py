@@ -46,8 +46,8 @@ circle { fill: #2f6f8f } .cell { fill: #2f6f8f; rx: 0 } .quiet { color: #5a6672 
 """
 
 
-def page(results: Results) -> str:
-    """One HTML file that needs nothing else."""
+def page(results: Results, code: bool = True) -> str:
+    """One HTML file that needs nothing else; without `code` it shows where errors are, no more."""
     first = results[0]["predictors"][0]
     shown = [
         ("functions", f"{first['n']:,}"),
@@ -59,7 +59,8 @@ def page(results: Results) -> str:
     body = [_table(results), _comparisons(results)]
     for result in results:
         for predictor in result["predictors"]:
-            body.append(_one(predictor, f"{result['data']}, context {result['context']}"))
+            where = f"{result['data']}, context {result['context']}"
+            body.append(_one(predictor, where, code))
     title = f"Names by {first['label']}: {results[0]['data']}"
     return document(title, shown, "".join(body), _STYLE)
 
@@ -151,7 +152,7 @@ def _comparisons(results: Results) -> str:
     )
 
 
-def _one(predictor: dict[str, Any], where: str) -> str:
+def _one(predictor: dict[str, Any], where: str, code: bool) -> str:
     found = predictor["analysis"]
     parts = [f"<h2>{escape(predictor['label'])}</h2><p class=quiet>{escape(where)}</p>"]
     parts.append(
@@ -164,21 +165,27 @@ def _one(predictor: dict[str, Any], where: str) -> str:
         if found[key]:
             rows = [(f"{one['label']} ({one['n']:,})", one["micro_f1"]) for one in found[key]]
             parts.append(f"<h3>{title} (functions): micro-F1</h3>{bars(rows, '{:.3f}'.format)}")
-    parts.append("<h3>Most confident errors</h3>" + _errors(found["confident_errors"]))
-    parts.append("<h3>Worst errors</h3>" + _errors(found["worst_errors"]))
+    parts.append("<h3>Most confident errors</h3>" + _errors(found["confident_errors"], code))
+    parts.append("<h3>Worst errors</h3>" + _errors(found["worst_errors"], code))
     return "".join(parts)
 
 
-def _errors(errors: Sequence[dict[str, Any]]) -> str:
+def _errors(errors: Sequence[dict[str, Any]], code: bool) -> str:
     lines: list[str] = []
     for error in errors:
-        code = error["text"].split("\n")
-        text = "\n".join(code[:_LINES]) + ("\n…" if len(code) > _LINES else "")
-        lines.append(
-            f"<details><summary><code>{escape(error['actual'])}</code>, offered"
+        said = (
+            f"<code>{escape(error['actual'])}</code>, offered"
             f" <code>{escape(error['predicted'] or '(nothing)')}</code> at"
             f" {error['confidence']:.0%}, F1 {error['f1']:.2f}"
-            f" <span class=quiet>{escape(error['place'])}</span></summary>"
-            f"<pre>{escape(text)}</pre></details>"
+            f" <span class=quiet>{escape(error['place'])}</span>"
+        )
+        text = f"<pre>{escape(_head_of(error['text']))}</pre>"
+        lines.append(
+            f"<details><summary>{said}</summary>{text}</details>" if code else f"<div>{said}</div>"
         )
     return "".join(lines) or "<p>None.</p>"
+
+
+def _head_of(text: str) -> str:
+    lines = text.split("\n")
+    return "\n".join(lines[:_LINES]) + ("\n…" if len(lines) > _LINES else "")
