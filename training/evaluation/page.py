@@ -179,13 +179,13 @@ def _errors(errors: Sequence[dict[str, Any]], code: bool) -> str:
             f" {error['confidence']:.0%}, F1 {error['f1']:.2f}"
             f" <span class=quiet>{escape(error['place'])}</span>"
         )
-        text = f"<pre>{escape(_head_of(error['text']))}</pre>"
-        lines.append(
-            f"<details><summary>{said}</summary>{text}</details>" if code else f"<div>{said}</div>"
-        )
+        if code:
+            said = f"<details><summary>{said}</summary>{_code(error['text'])}</details>"
+        lines.append(said if code else f"<div>{said}</div>")
     return "".join(lines) or "<p>None.</p>"
 
 
-def _head_of(text: str) -> str:
+def _code(text: str) -> str:
     lines = text.split("\n")
-    return "\n".join(lines[:_LINES]) + ("\n…" if len(lines) > _LINES else "")
+    head = "\n".join(lines[:_LINES]) + ("\n…" if len(lines) > _LINES else "")
+    return f"<pre>{escape(head)}</pre>"

@@ -227,11 +227,8 @@ class Engine:
         sent = [self._sent(prompts[portion], start) for portion in portions]
         after: list[Tensor] = []
         scores: list[Tensor] = []
-        for portion, (tokens, ends, asked) in zip(portions, sent, strict=True):
+        for portion, (tokens, wanted, chosen) in zip(portions, sent, strict=True):
             part = Cache(cache.keys[:, portion], cache.values[:, portion])
-            row, place, chosen = asked.unbind(1)
-            rows = torch.arange(len(tokens), device=tokens.device)
-            wanted = torch.cat((rows, row)) * tokens.shape[1] + torch.cat((ends, place))
             stream = model.read(self.network, tokens, part, start, wanted)
             after.append(model.logits(self.network, stream[: len(tokens)]))
             given = torch.log_softmax(model.logits(self.network, stream[len(tokens) :]), dim=-1)
@@ -241,19 +238,21 @@ class Engine:
     def _sent(self, prompts: Sequence[Prompt], start: int) -> tuple[Tensor, Tensor, Tensor]:
         """What prompts are from `start` on, on the device.
 
-        Tokens with those of the names, the place of each prompt's last one, and for each token of
-        a name its row, the place before it, and the token.
+        Tokens with those of the names; the places whose scores are wanted, that of each prompt's
+        last token and then the one before each token of a name; and these tokens.
         """
         device = self.network.device
         rows = [[*prompt.tokens[start:], *prompt.present] for prompt in prompts]
-        ends = [len(prompt.tokens) - start - 1 for prompt in prompts]
+        width = max(map(len, rows))
+        ends = [row * width + len(prompt.tokens) - start - 1 for row, prompt in enumerate(prompts)]
         places = [
-            (row, end + offset, token)
-            for row, (prompt, end) in enumerate(zip(prompts, ends, strict=True))
-            for offset, token in enumerate(prompt.present)
+            end + offset
+            for end, prompt in zip(ends, prompts, strict=True)
+            for offset in range(len(prompt.present))
         ]
-        tokens = padded(rows, max(map(len, rows)), device)
-        return tokens, on_device(ends, device), on_device(places, device).view(-1, 3)
+        chosen = [token for prompt in prompts for token in prompt.present]
+        tokens = padded(rows, width, device)
+        return tokens, on_device([*ends, *places], device), on_device(chosen, device)
 
     def _begin(self, bench: Bench, scores: Tensor) -> None:
         """Write the first token of each beam; rows that have no scores are done already."""
