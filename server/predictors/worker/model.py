@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeVar
 
 import torch
@@ -188,6 +189,10 @@ def load_model(
         files = dict.fromkeys(entry.path for entry in base.tensors.values())
         # transformers alone takes seconds to import, in which the weights can be read.
         with reading_ahead(files), ThreadPoolExecutor(1) as beside:
+            if device.type == "cuda" or wanted.mode == "memory":
+                # bitsandbytes and, under transformers, torchvision import it. Its modules import
+                # one another: of two threads that begin at once, one gets a half.
+                import_module("torch._dynamo")
             tokenizer = beside.submit(load_tokenizer, folders)
             network = load_network(
                 base, sizes, adapter, matrices, wanted.mode, device, kind_for(device),
