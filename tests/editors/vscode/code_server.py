@@ -78,9 +78,9 @@ class CodeServer:
         path.write_text(json.dumps({**SETTINGS, **settings}, indent=2))
 
     def install(self, package: Path) -> None:
-        """Install a .vsix."""
+        """Install a .vsix, also over a newer version."""
         subprocess.run(
-            [*self._command, "--install-extension", str(package)],
+            [*self._command, "--install-extension", str(package), "--force"],
             check=True,
             capture_output=True,
             env=self._environment,
