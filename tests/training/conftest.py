@@ -98,3 +98,16 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe.write_text(RECIPE.format(data=folder, out=folder / "out", steps=40))
     run_module("training", "pretrain", "--config", recipe)
     return folder
+
+
+@pytest.fixture(scope="session")
+def both_ways_run(run_folder: Path) -> Path:
+    """That run trained on to read prompts both ways."""
+    recipe = run_folder / "both-ways.yaml"
+    out = run_folder / "both-ways"
+    text = RECIPE.format(data=run_folder, out=out, steps=20).replace(
+        "workers: 1}", "workers: 1, both_ways: 0.5}"
+    )
+    recipe.write_text(text + f"start: {run_folder / 'out'}\n")
+    run_module("training", "pretrain", "--config", recipe)
+    return out

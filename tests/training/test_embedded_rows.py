@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -14,6 +16,9 @@ from tests.training.embedded_runs import (
 from training.embedded.batches import Plan, batches
 from training.embedded.packing import (
     ANSWER,
+    BODY,
+    NOTHING,
+    PROMPT,
     Dropout,
     Encoded,
     Packed,
@@ -54,6 +59,24 @@ def test_packed_rows_hold_every_answer_once(tokenizer: Tokenizer, encoded: Encod
     answers = encoded.columns["answer"]
     assert (packed.tokens == vocabulary.begin).sum() == len(encoded)
     assert (packed.kinds == ANSWER).sum() == len(answers.flat) + len(encoded)
+
+
+def test_prompts_that_are_read_both_ways_are_not_learnt(
+    tokenizer: Tokenizer, encoded: Encoded
+) -> None:
+    vocabulary, indices = Vocabulary.of(tokenizer), np.arange(len(encoded))
+    packed = pack(encoded, indices, vocabulary, Dropout(), seed=1, length=1024, both_ways=0.5)
+    begins = packed.kinds[packed.tokens == vocabulary.begin]
+    names = packed.kinds[packed.tokens == vocabulary.name]
+    assert set(begins) == {NOTHING, PROMPT}
+    assert set(names) == {BODY, PROMPT}
+    assert 0.3 < (names == PROMPT).mean() < 0.7
+    answers = encoded.columns["answer"]
+    assert (packed.kinds == ANSWER).sum() == len(answers.flat) + len(encoded)
+    first_row = packed.kinds[0][packed.tokens[0] != vocabulary.begin]
+    # Between the beginning of a prompt and its end no kind changes.
+    changes = {(int(a), int(b)) for a, b in itertools.pairwise(first_row)}
+    assert not changes & {(PROMPT, BODY), (BODY, PROMPT)}
 
 
 def names_in(batch: Packed, tokenizer: Tokenizer) -> list[str]:

@@ -23,28 +23,34 @@ from tests.training.embedded_runs import (
     refused,
     train,
 )
+from training.embedded.attention import prompt_attention
 from training.embedded.model import causal_attention
 from training.embedded.restore import load_run, restore
 
 
+@pytest.fixture(params=["causal", "both ways"])
+def run(request: pytest.FixtureRequest, run_folder: Path) -> Path:
+    if request.param == "causal":
+        return run_folder / "out"
+    path: Path = request.getfixturevalue("both_ways_run")
+    return path
+
+
 @pytest.mark.parametrize("quantization", ["int8", "float32"])
-def test_a_served_model_becomes_a_run_again(
-    run_folder: Path, tmp_path: Path, quantization: str
-) -> None:
+def test_a_served_model_becomes_a_run_again(run: Path, tmp_path: Path, quantization: str) -> None:
     served = tmp_path / "served"
-    train("export", "--run", run_folder / "out", "--out", served, "--version", "tiny",
+    train("export", "--run", run, "--out", served, "--version", "tiny",
           "--quantization", quantization)  # fmt: skip
     restore(served, tmp_path / "run")
     before, after = (
-        torch.load(path / "weights.pt", weights_only=True)
-        for path in (run_folder / "out", tmp_path / "run")
+        torch.load(path / "weights.pt", weights_only=True) for path in (run, tmp_path / "run")
     )
     assert before.keys() == after.keys()
     for name, value in before.items():
         step = value.float().abs().amax() / 127 if quantization == "int8" else 0.0
         assert (after[name] - value.float()).abs().amax() <= 0.51 * step + 1e-6, name
     shapes = [json.loads((path / "shape.json").read_text())
-              for path in (run_folder / "out", tmp_path / "run")]  # fmt: skip
+              for path in (run, tmp_path / "run")]  # fmt: skip
     assert shapes[0] == shapes[1]
     again = tmp_path / "again"
     train("export", "--run", tmp_path / "run", "--out", again, "--version", "tiny",
@@ -52,22 +58,24 @@ def test_a_served_model_becomes_a_run_again(
     assert (again / "model.bin").stat().st_size == (served / "model.bin").stat().st_size
 
 
-def test_exported_model_scores_as_the_trained_one(run_folder: Path, tmp_path: Path) -> None:
-    train("export", "--run", run_folder / "out", "--out", tmp_path, "--version", "t",
+def test_exported_model_scores_as_the_trained_one(run: Path, tmp_path: Path) -> None:
+    train("export", "--run", run, "--out", tmp_path, "--version", "t",
           "--quantization", "float32")  # fmt: skip
     predictor = load_embedded(tmp_path)
     data, path = own_rows()[0]
     function, siblings = next(functions_with_siblings(data))
     question = ask(function, path=path.name, siblings=siblings)
     score = predictor.score([question], [function.name])[0]
-    model = load_run(run_folder / "out")
-    tokenizer = Tokenizer.from_file(str(run_folder / "out" / "tokenizer.json"))
+    model = load_run(run)
+    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     vocabulary = Vocabulary.of(tokenizer)
     prompt = encode(question, tokenizer, vocabulary)
     answer = [*tokenizer.encode("_" + function.name).ids, vocabulary.end]
     skipped = len(question.prefix or "")
     ids = torch.tensor([prompt + answer])
-    hidden = model(ids, torch.arange(ids.shape[1])[None], causal_attention, torch.float32)
+    places = torch.arange(ids.shape[1])[None]
+    attend = prompt_attention(places < len(prompt)) if model.shape.both_ways else causal_attention
+    hidden = model(ids, places, attend, torch.float32)
     steps = model.logits(hidden).log_softmax(-1)[0]
     expected = sum(
         steps[len(prompt) - 1 + i, token].item() for i, token in enumerate(answer) if i >= skipped

@@ -20,9 +20,13 @@ from tests.training.embedded_runs import (
     run_module,
     train,
 )
-from training.embedded.attention import packed_attention, positions_and_documents
+from training.embedded.attention import (
+    packed_attention,
+    positions_and_documents,
+    prompt_attention,
+)
 from training.embedded.loop import Device, Trainer
-from training.embedded.model import Decoder, Shape, causal_attention
+from training.embedded.model import Attend, Decoder, Shape, causal_attention
 from training.embedded.packing import (
     Dropout,
     Encoded,
@@ -45,6 +49,45 @@ def test_packed_functions_do_not_see_each_other() -> None:
     for part, place in ((first, slice(0, 4)), (second, slice(4, 7))):
         alone = model(part, torch.arange(part.shape[1])[None], causal_attention, torch.float32)
         torch.testing.assert_close(together[:, place], alone)
+
+
+def test_tokens_of_a_prompt_that_is_read_both_ways_see_all_of_it_and_no_answer() -> None:
+    tokens = torch.tensor([[1, 7, 8, 9, 5, 1, 20, 21, 22]])
+    prompts = torch.tensor([[True, True, True, False, False, True, True, False, False]])
+    _, documents = positions_and_documents(tokens, begin=1)
+    seen = _seen(packed_attention(documents, prompts), tokens.shape[1])
+    assert seen == [
+        {0, 1, 2}, {0, 1, 2}, {0, 1, 2}, {0, 1, 2, 3}, {0, 1, 2, 3, 4},
+        {5, 6}, {5, 6}, {5, 6, 7}, {5, 6, 7, 8},
+    ]  # fmt: skip
+    alone = prompt_attention(torch.tensor([[True, True, False]]))
+    assert _seen(alone, 3) == [{0, 1}, {0, 1}, {0, 1, 2}]
+
+
+def _seen(attend: Attend, length: int) -> list[set[int]]:
+    """Which places each place looks at: with equal scores it sees their values' mean."""
+    flat = torch.zeros(1, length, 1, 16)
+    values = torch.zeros(1, length, 1, 16)
+    values[0, :, 0, :length] = torch.eye(length)
+    found = attend(flat, flat, values)[0, :, 0, :length]
+    return [set(row.nonzero().flatten().tolist()) for row in found]
+
+
+def test_a_run_that_reads_both_ways_learns_and_is_taught_further(
+    run_folder: Path, both_ways_run: Path
+) -> None:
+    lines = (both_ways_run / "log.txt").read_text().splitlines()
+    losses = [float(line.split("answer_loss ")[1].split()[0]) for line in lines]
+    assert losses[-1] < losses[0]
+    assert json.loads((both_ways_run / "shape.json").read_text())["both_ways"] is True
+    recipe = run_folder / "both-ways-refresh.yaml"
+    text = RECIPE.format(data=run_folder, out=both_ways_run, steps=1)
+    recipe.write_text(text + f"refresh: {{data: {run_folder}, examples: 32, batch: 16}}\n")
+    train("pretrain", "--config", recipe, "--stage", "refresh")
+    last = (both_ways_run / "log.txt").read_text().splitlines()[-1]
+    refreshed = float(last.split("answer_loss ")[1].split()[0])
+    # Read one way, the loss would be that of another question.
+    assert refreshed < losses[0]
 
 
 def test_training_learns(run_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Causal attention that stays within each function of a packed row.
+"""Attention that stays within each function of a packed row: causal, prompts also both ways.
 
 FlexAttention skips the masked blocks on a GPU; elsewhere, where it has no backward pass, a dense
 mask computes the same.
@@ -6,6 +6,7 @@ mask computes the same.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
@@ -22,16 +23,27 @@ def positions_and_documents(tokens: Tensor, begin: int) -> tuple[Tensor, Tensor]
     return places - first, documents
 
 
-def packed_attention(documents: Tensor) -> Attend:
-    """Causal attention within equal document numbers (rows, length)."""
-    return _sparse(documents) if documents.is_cuda else _dense(documents)
+def packed_attention(documents: Tensor, prompts: Tensor | None = None) -> Attend:
+    """Causal attention within equal document numbers (rows, length).
+
+    The tokens that `prompts` marks (rows, length) see all those of their document that it marks.
+    """
+    if prompts is None:
+        prompts = documents.new_zeros(documents.shape, dtype=torch.bool)
+    return _sparse(documents, prompts) if documents.is_cuda else _dense(documents, prompts)
 
 
-def _sparse(documents: Tensor) -> Attend:
+def prompt_attention(prompts: Tensor) -> Attend:
+    """Attention of rows (rows, length) that hold one prompt each, which `prompts` marks."""
+    return _dense(prompts.new_zeros(prompts.shape, dtype=torch.int64), prompts)
+
+
+def _sparse(documents: Tensor, prompts: Tensor) -> Attend:
     rows, length = documents.shape
 
     def visible(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return (query >= key) & (documents[row, query] == documents[row, key])
+        seen = (query >= key) | (prompts[row, query] & prompts[row, key])
+        return seen & (documents[row, query] == documents[row, key])
 
     mask = create_block_mask(visible, rows, None, length, length, device=documents.device)
 
@@ -44,9 +56,9 @@ def _sparse(documents: Tensor) -> Attend:
     return attend
 
 
-def _dense(documents: Tensor) -> Attend:
+def _dense(documents: Tensor, prompts: Tensor) -> Attend:
     same = documents[:, None, :, None] == documents[:, None, None, :]
-    mask = same.tril()
+    mask = same.tril() | (same & prompts[:, None, :, None] & prompts[:, None, None, :])
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))

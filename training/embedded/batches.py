@@ -29,6 +29,7 @@ class Plan:
     chunk: int = 16_384
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
+    both_ways: float = 0.0
     # So many epochs do without the late examples.
     early_epochs: int = 0
 
@@ -91,4 +92,5 @@ def _make(epoch: int, chunk: int, plan: Plan) -> Packed:
         plan.length,
         summaries=plan.summaries,
         line_starts=line_starts,
+        both_ways=plan.both_ways,
     )

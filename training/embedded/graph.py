@@ -118,7 +118,8 @@ def _attention(
     names = _over_prompt(graph, shape, sizes, index, turned, value)
     over_prompt = graph.branch(f"over_prompt_{index}", graph.nodes, names)
     graph.nodes = []
-    names = _whole(graph, shape, turned, value)
+    whole_prompt = _both_ways if shape.both_ways else _whole
+    names = whole_prompt(graph, shape, turned, value)
     whole = graph.branch(f"whole_{index}", graph.nodes, names)
     graph.nodes = outer
     seen, keys, values = graph.ops(
@@ -151,6 +152,28 @@ def _whole(graph: Graph, shape: Shape, turned: str, value: str) -> list[str]:
         graph.reshape(seen, -1, wide),
         graph.transpose(keys, 1, 0, 2, 3),
         graph.transpose(values, 1, 0, 2, 3),
+    ]
+
+
+def _both_ways(graph: Graph, shape: Shape, turned: str, value: str) -> list[str]:
+    """The same where each token sees the whole prompt, for which there is no fused operator."""
+    heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
+    turned = graph.transpose(graph.reshape(turned, 1, -1, heads + groups, head), 0, 2, 1, 3)
+    turned = graph.op("RotaryEmbedding", [turned, "positions", "cosines", "sines"], domain=CONTRIB)
+    query, key = graph.ops("Split", [turned, graph.integers(heads, groups)], 2, axis=1)
+    key = graph.transpose(key, 1, 0, 2, 3)
+    value = graph.transpose(graph.reshape(value, 1, -1, groups, head), 2, 0, 1, 3)
+    queries = graph.reshape(query, groups, -1, head)
+    scores = graph.op(
+        "MatMul", [queries, graph.reshape(graph.transpose(key, 0, 1, 3, 2), groups, head, -1)]
+    )
+    share = graph.op("Softmax", [scores], axis=-1)
+    seen = graph.op("MatMul", [share, graph.reshape(value, groups, -1, head)])
+    seen = graph.op("Reshape", [seen, graph.join(heads, "length", head)])
+    return [
+        graph.reshape(graph.transpose(seen, 1, 0, 2), -1, heads * head),
+        graph.op("Identity", [key]),
+        graph.op("Identity", [value]),
     ]
 
 

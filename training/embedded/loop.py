@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from training.embedded.attention import packed_attention, positions_and_documents
 from training.embedded.model import Decoder, compute_dtype
-from training.embedded.packing import ANSWER, BODY, DIGEST, Packed
+from training.embedded.packing import ANSWER, BODY, DIGEST, PROMPT, Packed
 from training.embedded.schedule import Schedule
 
 
@@ -54,14 +54,14 @@ def weighted_loss(
 ) -> tuple[Tensor, Tensor]:
     """Sum of weighted next-token losses, and (answer loss sum, answer count, all, right)."""
     positions, documents = positions_and_documents(tokens, begin)
-    attend = packed_attention(documents)
+    attend = packed_attention(documents, kinds == PROMPT)
     hidden = model(tokens, positions, attend, compute_dtype(tokens.device))
     logits = model.logits(hidden[:, :-1]).float()
     targets, kind = tokens[:, 1:].reshape(-1), kinds[:, 1:].reshape(-1).long()
     losses = functional.cross_entropy(logits.view(-1, logits.shape[-1]), targets, reduction="none")
     answers = (kind == ANSWER).float()
     weight = weights[kind]
-    learnt = (losses.detach() * (kind > 0)).sum()
+    learnt = (losses.detach() * (kind > PROMPT)).sum()
     sums = torch.stack((weight.sum(), (losses.detach() * answers).sum(), answers.sum(), learnt))
     return (losses * weight).sum(), sums
 
@@ -115,7 +115,7 @@ class Trainer:
             if self.step % 50 == 0 or progress >= 1.0 or self.step <= 3:
                 values = sums.tolist()
                 now = time.monotonic()
-                learnt = max(1, int((batch.kinds > 0).sum()))
+                learnt = max(1, int((batch.kinds > PROMPT).sum()))
                 line = (
                     f"step {self.step} progress {progress:.4f} "
                     f"answer_loss {values[1] / max(1.0, values[2]):.4f} "
@@ -137,7 +137,7 @@ class Trainer:
 
     def _answer_loss(self, batch: Packed) -> float:
         """Mean loss of the answers' tokens, in nats."""
-        weights = torch.zeros(4, device=self.place.device)
+        weights = torch.zeros(DIGEST + 1, device=self.place.device)
         self.model.eval()
         # Not under no_grad, which would compile the network once more.
         _, sums = self._loss(self.model, *self._on_device(batch), weights, self.begin)
@@ -156,7 +156,7 @@ class Trainer:
         body = schedule.body_weight_first + progress * (
             schedule.body_weight_last - schedule.body_weight_first
         )
-        weights = torch.zeros(4)
+        weights = torch.zeros(DIGEST + 1)
         weights[BODY], weights[ANSWER], weights[DIGEST] = (
             body,
             schedule.answer_weight,

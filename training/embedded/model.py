@@ -18,7 +18,11 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network; `feed_forward` is the inner width of one SwiGLU branch."""
+    """Sizes of the network; `feed_forward` is the inner width of one SwiGLU branch.
+
+    Where `both_ways`, each token of a prompt sees the whole prompt (a prefix language model,
+    arXiv 1910.10683 section 3.2.1), and what follows it sees what stands before, as elsewhere.
+    """
 
     vocabulary: int = 16_384
     width: int = 640
@@ -28,6 +32,7 @@ class Shape:
     feed_forward: int = 1_728
     rotary_base: float = 10_000.0
     norm_epsilon: float = 1e-6
+    both_ways: bool = False
 
     @property
     def head_width(self) -> int:

@@ -32,7 +32,9 @@ from server.predictors.embedded_prompt import (
 Ids = NDArray[np.uint16]
 Flags = NDArray[np.bool_]
 T = TypeVar("T")
-NOTHING, BODY, ANSWER, DIGEST = 0, 1, 2, 3
+# What a token is as a target. A prompt's are not learnt where it is read both ways, for they see
+# themselves in what stands before them.
+NOTHING, PROMPT, BODY, ANSWER, DIGEST = range(5)
 SUMMARY_TOKENS = 24
 _COLUMNS = ("code", *FIELDS, "answer", "summary")
 
@@ -134,10 +136,12 @@ def pack(
     length: int,
     summaries: bool = True,
     line_starts: Flags | None = None,
+    both_ways: float = 0.0,
 ) -> Packed:
     """Draw contexts for the examples `indices`, in their order, and pack them into rows.
 
-    `line_starts` says of each token of the vocabulary whether it begins a line.
+    `line_starts` says of each token of the vocabulary whether it begins a line; `both_ways` is the
+    share of the examples whose prompt is read both ways, and not learnt.
 
     An example never crosses a row's end; what is left of a row is padding of kind `NOTHING`.
     """
@@ -145,6 +149,7 @@ def pack(
     bare = random.random(len(indices)) < dropout.nothing
     kept = random.random((len(indices), len(FIELDS))) < dropout.keep
     thinned = random.random(len(indices)) < (0.5 if dropout.lines else 0.0)
+    turned = random.random(len(indices)) < both_ways if both_ways else np.zeros(len(indices), bool)
     rows: list[Ids] = []
     kinds: list[NDArray[np.uint8]] = []
     row = np.zeros(length, np.uint16)
@@ -166,7 +171,10 @@ def pack(
             kind = np.zeros(length, np.uint8)
             used = 0
         row[used : used + size] = ids
-        kind[used + 1 : used + body] = BODY
+        if turned[position]:
+            kind[used : used + body] = PROMPT
+        else:
+            kind[used + 1 : used + body] = BODY
         kind[used + body : used + answer] = ANSWER
         kind[used + answer : used + size] = DIGEST
         used += size

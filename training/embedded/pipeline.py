@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +52,9 @@ class PackingRecipe:
     early_epochs: int = 0
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
+    # Share of the examples whose prompt is read both ways, and not learnt; above 0 the model that
+    # comes of it reads all prompts so.
+    both_ways: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,14 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
     place = Device.from_environment()
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
-    shape = Shape(vocabulary=recipe.vocabulary, **asdict(recipe.shape))
+    both_ways = recipe.packing.both_ways > 0
+    shape = Shape(vocabulary=recipe.vocabulary, **asdict(recipe.shape), both_ways=both_ways)
     if recipe.start is None:
         model = Decoder(shape, recipe.dropout)
     else:
         model = load_run(recipe.start, recipe.out / "start", recipe.dropout)
+        # A network that has read one way can learn to read both.
+        model.shape = replace(model.shape, both_ways=both_ways)
         if model.shape != shape:
             raise TrainingError(f"{recipe.start}: its shape is {model.shape}, the recipe's {shape}")
     begun = {name: value.clone() for name, value in model.state_dict().items()}
@@ -194,6 +200,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         workers=recipe.packing.workers,
         dropout=recipe.packing.dropout,
         summaries=recipe.packing.summaries,
+        both_ways=recipe.packing.both_ways,
         early_epochs=recipe.packing.early_epochs,
     )
     trainer.run(
@@ -271,7 +278,8 @@ def _validation(recipe: PretrainRecipe, vocabulary: Vocabulary) -> Packed | None
     encoded = load_encoded(path)
     order = np.random.default_rng(recipe.seed).permutation(len(encoded))
     packing = recipe.packing
-    packed = pack(encoded, order, vocabulary, Dropout(0.5, 1.0), recipe.seed, packing.length)
+    packed = pack(encoded, order, vocabulary, Dropout(0.5, 1.0), recipe.seed, packing.length,
+                  both_ways=float(packing.both_ways > 0))  # fmt: skip
     if len(packed.tokens) < packing.rows:
         return None
     return Packed(packed.tokens[: packing.rows], packed.kinds[: packing.rows])

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.predictors.embedded_prompt import FIELDS, Vocabulary
+from training.embedded.attention import prompt_attention
 from training.embedded.model import Decoder, causal_attention, compute_dtype
 from training.embedded.packing import Encoded, example_tokens
 from training.embedded.schedule import Refresh
@@ -124,7 +125,11 @@ def _answer_loss(model: Decoder, group: Sequence[Pair]) -> Tensor:
     places = torch.from_numpy(learnt[:, 1:].ravel().nonzero()[0]).to(device)
     positions = torch.arange(length, device=device)[None].expand_as(shown)
     # What predicts a token stands before it; padding follows, and nobody looks back at it.
-    hidden = model(shown, positions, causal_attention, compute_dtype(device))[:, :-1]
+    attend = causal_attention
+    if model.shape.both_ways:
+        ends = torch.tensor([len(prompt) for prompt, _ in group], device=device)
+        attend = prompt_attention(positions < ends[:, None])
+    hidden = model(shown, positions, attend, compute_dtype(device))[:, :-1]
     hidden = hidden.reshape(-1, hidden.shape[-1])[places]
     logits = model.logits(hidden).float()
     return functional.cross_entropy(logits, targets.to(device), reduction="sum")

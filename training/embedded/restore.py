@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def restore(served: Path, run: Path) -> None:
     weights = open_weights(served)
     graph = onnx.load(str(weights.folder / GRAPH)).graph
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    shape = _shape(constants)
+    shape = replace(_shape(constants), both_ways=_reads_both_ways(graph))
     run.mkdir(parents=True, exist_ok=True)
     state = {name: torch.from_numpy(value) for name, value in _state(constants, shape).items()}
     torch.save(state, run / "weights.pt")
@@ -59,6 +59,12 @@ def _shape(constants: Constants) -> Shape:
     heads = width // head
     inner = constants["layers.0.feed_forward.gate.weight"].shape[1]
     return Shape(vocabulary, width, layers, heads, joined - heads, inner)
+
+
+def _reads_both_ways(graph: onnx.GraphProto) -> bool:
+    """Whether prompts go through no causal attention."""
+    branches = (part.g for node in graph.node if node.op_type == "If" for part in node.attribute)
+    return all(n.op_type != "GroupQueryAttention" for branch in branches for n in branch.node)
 
 
 def _state(constants: Constants, shape: Shape) -> Constants:
