@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from training.errors import TrainingError
 from training.recipe_file import read_changes, read_recipe
@@ -55,6 +55,10 @@ def _value(value: Any, hint: Any, where: str) -> Any:
             return _build(value, option, f"{where}.")
         if option is Path and isinstance(value, str):
             return Path(value)
+        if get_origin(option) is tuple:  # of one type; one value will do for a list of them
+            each = get_args(option)[0]
+            several = value if isinstance(value, list) else [value]
+            return tuple(_value(one, each, where) for one in several)
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if isinstance(option, type) and not is_dataclass(option) and type(value) is option:

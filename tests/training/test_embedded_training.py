@@ -32,6 +32,7 @@ from training.embedded.packing import (
     Encoded,
     pack,
 )
+from training.embedded.pipeline import load_encoded
 from training.embedded.schedule import Schedule
 
 
@@ -220,6 +221,19 @@ def test_rows_too_short_for_an_example_are_named(run_folder: Path) -> None:
     config = run_folder / "tiny.yaml"
     told = refused("training", "pretrain", "--config", config, "packing.length=64")
     assert "packing.length: 64 tokens do not hold the longest example; give " in told
+
+
+def test_a_run_reads_all_its_corpora(run_folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "two.yaml"
+    recipe.write_text(
+        RECIPE.format(data=f"[{run_folder}, {run_folder}]", out=tmp_path / "out", steps=1)
+        + f"start: {run_folder / 'out'}\n"
+    )
+    train("pretrain", "--config", recipe, "--stage", "prepare")
+    once, twice = (
+        load_encoded(path / "encoded.npz") for path in (run_folder / "out", tmp_path / "out")
+    )
+    assert len(twice) == 2 * len(once)
 
 
 def test_refreshing_needs_its_section(run_folder: Path) -> None:

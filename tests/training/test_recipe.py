@@ -66,6 +66,21 @@ def test_bad_changes_are_one_line(tmp_path: Path, change: str, message: str) -> 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("data", ["data: a", "data: [a]", "data: [a, b]"])
+def test_one_corpus_or_several(tmp_path: Path, data: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"{data}\nout: b\n")
+    several = (Path("a"), Path("b")) if "b]" in data else (Path("a"),)
+    assert load_recipe(path, PretrainRecipe).data == several
+
+
+def test_a_list_of_other_things_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("data: [a, 3]\nout: b\n")
+    with pytest.raises(TrainingError, match="data: expected Path, got 3"):
+        load_recipe(path, PretrainRecipe)
+
+
 def test_missing_recipe(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml", PretrainRecipe)

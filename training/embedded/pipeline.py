@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from training.errors import TrainingError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from training.embedded.corpus import RowGroup
     from training.embedded.model import Decoder
 
 SPLITS = {"train": "encoded.npz", "validation": "validation.npz"}
@@ -59,7 +61,8 @@ class PackingRecipe:
 
 @dataclass(frozen=True)
 class PretrainRecipe:
-    data: Path
+    # One corpus or several.
+    data: tuple[Path, ...]
     out: Path
     seed: int = 1
     vocabulary: int = 16_384
@@ -81,12 +84,14 @@ class PretrainRecipe:
 
 def prepare(recipe: PretrainRecipe) -> None:
     """Train the tokenizer and encode the corpus, unless the run's folder has them already."""
-    from training.embedded.corpus import read_group, row_groups, sample_examples, small_repositories
+    from training.embedded.corpus import read_group, sample_examples, small_repositories
 
     recipe.out.mkdir(parents=True, exist_ok=True)
     tokenizer_file = recipe.out / "tokenizer.json"
     below = recipe.packing.late_below
-    late = small_repositories(recipe.data, below) if below else frozenset[str]()
+    late = frozenset[str]()
+    if below:
+        late = late.union(*(small_repositories(folder, below) for folder in recipe.data))
     if recipe.start is not None and not tokenizer_file.exists():
         if not (recipe.start / "tokenizer.json").exists():
             raise TrainingError(
@@ -94,7 +99,7 @@ def prepare(recipe: PretrainRecipe) -> None:
             )
         shutil.copyfile(recipe.start / "tokenizer.json", tokenizer_file)
     if not tokenizer_file.exists():
-        sample = sample_examples(row_groups(recipe.data), recipe.seed)
+        sample = sample_examples(_groups(recipe.data), recipe.seed)
         texts = (
             f"{e.text}\n_{e.name}\n{e.context.docstring}"
             for e in islice(sample, recipe.tokenizer_sample)
@@ -102,8 +107,9 @@ def prepare(recipe: PretrainRecipe) -> None:
         train_tokenizer(texts, recipe.vocabulary).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     for split, file in SPLITS.items():
-        if not (recipe.out / file).exists() and (split == "train" or _has(recipe.data, split)):
-            groups = row_groups(recipe.data, split, late)
+        if (recipe.out / file).exists():
+            continue
+        if groups := _groups(recipe.data, split, late):
             encoded = encode_examples(read_group, groups, tokenizer, recipe.encode_workers)
             save_encoded(encoded, recipe.out / file)
     if recipe.refresh is not None:
@@ -119,8 +125,18 @@ def _prepare_refresh(refresh: Refresh, tokenizer: Tokenizer, recipe: PretrainRec
         save_encoded(encoded, recipe.out / REFRESH)
 
 
-def _has(folder: Path, split: str) -> bool:
-    return any(folder.glob(f"{split}-*.parquet"))
+def _groups(
+    folders: Sequence[Path], split: str = "train", late: frozenset[str] = frozenset()
+) -> list[RowGroup]:
+    """The row groups of a split in all the folders; not each has one but for training."""
+    from training.embedded.corpus import row_groups
+
+    return [
+        group
+        for folder in folders
+        if split == "train" or any(folder.glob(f"{split}-*.parquet"))
+        for group in row_groups(folder, split, late)
+    ]
 
 
 def save_encoded(encoded: Encoded, path: Path) -> None:
