@@ -28,8 +28,6 @@ def packed_attention(documents: Tensor, prompts: Tensor | None = None) -> Attend
 
     The tokens that `prompts` marks (rows, length) see all those of their document that it marks.
     """
-    if prompts is None:
-        prompts = documents.new_zeros(documents.shape, dtype=torch.bool)
     return _sparse(documents, prompts) if documents.is_cuda else _dense(documents, prompts)
 
 
@@ -38,14 +36,20 @@ def prompt_attention(prompts: Tensor) -> Attend:
     return _dense(prompts.new_zeros(prompts.shape, dtype=torch.int64), prompts)
 
 
-def _sparse(documents: Tensor, prompts: Tensor) -> Attend:
+def _sparse(documents: Tensor, prompts: Tensor | None) -> Attend:
     rows, length = documents.shape
 
     def visible(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (query >= key) & (documents[row, query] == documents[row, key])
+
+    def visible_both_ways(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        assert prompts is not None
         seen = (query >= key) | (prompts[row, query] & prompts[row, key])
         return seen & (documents[row, query] == documents[row, key])
 
-    mask = create_block_mask(visible, rows, None, length, length, device=documents.device)
+    # The second takes half of the training's speed (measured on an H200): only where it is needed.
+    rule = visible if prompts is None else visible_both_ways
+    mask = create_block_mask(rule, rows, None, length, length, device=documents.device)
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
@@ -56,9 +60,11 @@ def _sparse(documents: Tensor, prompts: Tensor) -> Attend:
     return attend
 
 
-def _dense(documents: Tensor, prompts: Tensor) -> Attend:
+def _dense(documents: Tensor, prompts: Tensor | None) -> Attend:
     same = documents[:, None, :, None] == documents[:, None, None, :]
-    mask = same.tril() | (same & prompts[:, None, :, None] & prompts[:, None, None, :])
+    mask = same.tril()
+    if prompts is not None:
+        mask = mask | (same & prompts[:, None, :, None] & prompts[:, None, None, :])
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))

@@ -54,7 +54,7 @@ def weighted_loss(
 ) -> tuple[Tensor, Tensor]:
     """Sum of weighted next-token losses, and (answer loss sum, answer count, all, right)."""
     positions, documents = positions_and_documents(tokens, begin)
-    attend = packed_attention(documents, kinds == PROMPT)
+    attend = packed_attention(documents, kinds == PROMPT if model.shape.both_ways else None)
     hidden = model(tokens, positions, attend, compute_dtype(tokens.device))
     logits = model.logits(hidden[:, :-1]).float()
     targets, kind = tokens[:, 1:].reshape(-1), kinds[:, 1:].reshape(-1).long()
