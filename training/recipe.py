@@ -42,7 +42,7 @@ def _build(content: dict[str, Any], form: type[T], where: str) -> T:
         if name in content:
             values[name] = _value(content[name], hints[name], f"{where}{name}")
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise TrainingError(f"{where}{name} is missing; give a {hints[name].__name__}")
+            raise TrainingError(f"{where}{name} is missing; give a {_names(hints[name])}")
     return form(**values)
 
 
@@ -55,7 +55,8 @@ def _value(value: Any, hint: Any, where: str) -> Any:
             return _build(value, option, f"{where}.")
         if option is Path and isinstance(value, str):
             return Path(value)
-        if get_origin(option) is tuple:  # of one type; one value will do for a list of them
+        # A tuple is a list of one type, not empty; one value will do for it.
+        if get_origin(option) is tuple and value != []:
             each = get_args(option)[0]
             several = value if isinstance(value, list) else [value]
             return tuple(_value(one, each, where) for one in several)
@@ -63,5 +64,11 @@ def _value(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         if isinstance(option, type) and not is_dataclass(option) and type(value) is option:
             return value
-    names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
-    raise TrainingError(f"{where}: expected {names}, got {value!r}")
+    raise TrainingError(f"{where}: expected {_names(hint)}, got {value!r}")
+
+
+def _names(hint: Any) -> str:
+    """The types that a value may have; of a tuple, that of its items."""
+    parted = isinstance(hint, types.UnionType) or get_origin(hint) is tuple
+    options = [option for option in get_args(hint) if option is not Ellipsis] if parted else [hint]
+    return " or ".join(getattr(option, "__name__", str(option)) for option in options)

@@ -124,11 +124,11 @@ def _answer_loss(model: Decoder, group: Sequence[Pair]) -> Tensor:
     )
     places = torch.from_numpy(learnt[:, 1:].ravel().nonzero()[0]).to(device)
     positions = torch.arange(length, device=device)[None].expand_as(shown)
-    # What predicts a token stands before it; padding follows, and nobody looks back at it.
     attend = causal_attention
     if model.shape.both_ways:
         ends = torch.tensor([len(prompt) for prompt, _ in group], device=device)
         attend = prompt_attention(positions < ends[:, None])
+    # What predicts a token stands before it; padding follows, and nobody looks back at it.
     hidden = model(shown, positions, attend, compute_dtype(device))[:, :-1]
     hidden = hidden.reshape(-1, hidden.shape[-1])[places]
     logits = model.logits(hidden).float()
