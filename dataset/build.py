@@ -132,6 +132,9 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
         }
         for known in plan.evaluation
     }
+    # Before the search for near-duplicates, which takes the longest.
+    if plan.repository_rows:
+        counts[SURPLUS] = cap_repositories(good, keep, plan.repository_rows)
     if plan.near is not None:
         found = find_near_duplicates(
             good,
@@ -145,8 +148,6 @@ def _merge(plan: Build, parts: Sequence[Part]) -> dict[str, object]:
         for name, near in found.leaks.items():
             leaks[name]["near"] = near
         shutil.rmtree(plan.out / "near", ignore_errors=True)
-    if plan.repository_rows:
-        counts[SURPLUS] = cap_repositories(good, keep, plan.repository_rows)
     for reason, _ in plan.refused:
         counts[f"refused: {reason}"] += 1
     heads = exact.families.heads()

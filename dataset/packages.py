@@ -24,6 +24,15 @@ _CLASSIFIERS = {
     "Zope Public License": "ZPL",
     "Python Software Foundation License": "PSF-2.0",
 }
+# What authors write into the field `License`, which is free text.
+_WORDS = {
+    "MIT": re.compile(r"(the )?(mit|expat)([ -]licen[cs]e)?"),
+    "BSD": re.compile(r"(the )?(new |modified |simplified |[23]-clause )?bsd([ -]licen[cs]e)?"),
+    "Apache-2.0": re.compile(
+        r"(the )?apache([ -]licen[cs]e)?,?( software license)?[ -](v|version )?2(\.0)?"
+    ),
+    "ISC": re.compile(r"isc([ -]licen[cs]e)?"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ def normalised(name: str) -> str:
 def _licence(metadata: Message, texts: Sequence[str]) -> str:
     """The licence stated by an SPDX expression or by classifiers, or else told by the files.
 
+    Where none of these tells it, the field for plain words may name a common one.
+
     Several that hold together are joined by commas.
     """
     expression = str(metadata.get("License-Expression", "")).strip()
@@ -81,4 +92,6 @@ def _licence(metadata: Message, texts: Sequence[str]) -> str:
     leaves = [line.rpartition(" :: ")[2] for line in lines if line.startswith("License ::")]
     stated = [_CLASSIFIERS.get(leaf, leaf) for leaf in leaves if leaf != "OSI Approved"]
     told = [licence for licence in map(detect_licence, texts) if licence != UNKNOWN]
-    return ", ".join(dict.fromkeys(stated or told)) or UNKNOWN
+    words = " ".join(str(metadata.get("License", "")).lower().split())
+    named = [licence for licence, pattern in _WORDS.items() if pattern.fullmatch(words)]
+    return ", ".join(dict.fromkeys(stated or told or named)) or UNKNOWN

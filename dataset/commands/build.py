@@ -32,9 +32,9 @@ from dataset.near_duplicates import NearOptions
 class Options:
     """The fields of a recipe; the command line has the same ones.
 
-    source        git, folder, packages, wheels, table, hub, codesearchnet or addresses
-    path          a repository, folder, table, list of addresses, installed package, wheel or
-                  folder of wheels; also several
+    source        git, folder, packages, releases, table, hub, codesearchnet or addresses
+    path          a repository, folder, table, list of addresses, installed package, wheel,
+                  source archive or folder of these two; also several
     manifests     lists of repositories (git), tab-separated
     repositories  folder that holds their git directories
     layouts       where in it: patterns of {owner} and {name}
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a recipe (YAML) with the fields below")
     parser.add_argument("--source", choices=SOURCES)
     parser.add_argument(
-        "--path", action="append", help="a repository, folder, table, package or wheel"
+        "--path", action="append", help="a repository, folder, table, package or archive of one"
     )
     parser.add_argument("--manifest", dest="manifests", action="append", help="tab-separated list")
     parser.add_argument("--repositories", help="folder that holds the manifests' git directories")
@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _row_licences(options: Options) -> tuple[str, ...]:
     """Repositories and packages are judged before they are read; of other sources the rows."""
-    return () if options.source in ("git", "packages", "wheels") else options.licences
+    return () if options.source in ("git", "packages", "releases") else options.licences
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -17,8 +17,8 @@ from dataset.sources.base import Unit
 from dataset.sources.folder import Folder, installed_package
 from dataset.sources.git import Repository, head_commit
 from dataset.sources.hub import fetch_tables
+from dataset.sources.releases import find_releases, read_release
 from dataset.sources.tables import Columns, table_files
-from dataset.sources.wheels import find_wheels, read_wheel
 
 CODESEARCHNET = "code-search-net/code_search_net"
 Refused = list[tuple[str, str]]
@@ -137,13 +137,13 @@ def _packages(options: SourceOptions) -> tuple[list[Unit], Refused]:
     return units, refused
 
 
-def _wheels(options: SourceOptions) -> tuple[list[Unit], Refused]:
+def _releases(options: SourceOptions) -> tuple[list[Unit], Refused]:
     units: list[Unit] = []
     refused: Refused = []
     rules = _rules(options)
-    for path in find_wheels([Path(path) for path in options.path]):
+    for path in find_releases([Path(path) for path in options.path]):
         try:
-            unit = read_wheel(path)
+            unit = read_release(path)
         except DatasetError as error:
             refused.append(("unreadable", str(error)))
             continue
@@ -221,7 +221,7 @@ _READERS: dict[str, Callable[[SourceOptions], tuple[list[Unit], Refused]]] = {
     "git": _git,
     "folder": _folder,
     "packages": _packages,
-    "wheels": _wheels,
+    "releases": _releases,
     "table": _table,
     "hub": _hub,
     "codesearchnet": _codesearchnet,
