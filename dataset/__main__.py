@@ -7,6 +7,7 @@ import importlib
 import sys
 
 from dataset.errors import DatasetError
+from dataset.interruption import remembered_interrupts
 
 # Distributions of the extra `data`, by the modules they give.
 _EXTRA = {"pyarrow": "pyarrow", "yaml": "pyyaml", "datatrove": "datatrove"}
@@ -23,7 +24,8 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; errors that a person can mend are one line and exit status 2."""
     try:
-        return _run(sys.argv[1:] if argv is None else argv)
+        with remembered_interrupts():
+            return _run(sys.argv[1:] if argv is None else argv)
     except DatasetError as error:
         print(f"dataset: {error}", file=sys.stderr)
         return 2

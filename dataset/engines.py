@@ -21,6 +21,7 @@ from subprocess import CalledProcessError
 from typing import Any, Protocol
 
 from dataset.errors import DatasetError
+from dataset.interruption import raise_if_interrupted
 
 Task = Callable[[int], object]
 ENGINES = ("processes", "local", "slurm", "ray")
@@ -45,6 +46,7 @@ class Processes:
             for rank in range(count):
                 task(rank)
                 done(rank)
+                raise_if_interrupted()
             return
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(
@@ -61,6 +63,7 @@ class Processes:
                 if not running:
                     break
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                raise_if_interrupted()
                 for future in finished:
                     future.result()
                     done(running.pop(future))
