@@ -10,13 +10,14 @@ from dataset.errors import DatasetError
 from dataset.interruption import remembered_interrupts
 
 # Distributions of the extra `data`, by the modules they give.
-_EXTRA = {"pyarrow": "pyarrow", "yaml": "pyyaml", "datatrove": "datatrove"}
+_EXTRA = {"pyarrow": "pyarrow", "yaml": "pyyaml", "datatrove": "datatrove", "urllib3": "urllib3"}
 COMMANDS = {
     "build": "build a corpus from git repositories, folders, packages, tables or the hub",
     "stats": "write a corpus's dataset card and a page of plots",
     "pairs": "find renames in git histories: two names for one question",
     "export": "write a corpus as chats, or prompts and completions, for training",
     "sample": "draw functions to measure on from the repositories of a manifest",
+    "fetch": "fetch the releases of packages that a list names, to build a corpus from",
     "addresses": "resolve .../blob/sha/path#L1-L2 addresses into evaluation rows",
 }
 
