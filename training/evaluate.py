@@ -53,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="a folder of weights other than the shipped")
     parser.add_argument("--data", type=Path, required=True, help="JSON Lines with `source`")
     parser.add_argument("--context", choices=("none", "file"), default="none")
+    parser.add_argument(
+        "--underscores",
+        choices=("unknown", "known"),
+        default="unknown",
+        help="leading ones: unknown, they are part of the answer; known, as in an editor, which"
+        " keeps those of the present name",
+    )
     parser.add_argument("--limit", type=int, default=0, help="only the first N functions")
     parser.add_argument(
         "--pairs", type=Path, help="rename pairs to rank: is the new name preferred?"
@@ -66,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     with_context = arguments.context == "file"
     settings = read_settings("auto", "", "", arguments.changes)
-    cases = list(read_cases(arguments.data, with_context, arguments.limit))
+    underscores = arguments.underscores == "known"
+    cases = list(read_cases(arguments.data, with_context, arguments.limit, underscores))
     if not cases:
         raise TrainingError(f"{arguments.data}: no function in it; rows need a `source`")
     pairs = read_pairs(arguments.pairs) if arguments.pairs else []
@@ -135,6 +143,7 @@ def _result(
     return {
         "data": arguments.data.name,
         "context": arguments.context,
+        "underscores": arguments.underscores,
         **first,
         "predictors": found,
         "comparisons": comparisons,
@@ -154,13 +163,16 @@ def _short(result: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": result["data"],
         "context": result["context"],
+        "underscores": result["underscores"],
         "predictors": predictors,
         "comparisons": result["comparisons"],
     }
 
 
-def read_cases(path: Path, context: bool, limit: int = 0) -> Iterator[Case]:
-    """Questions of the rows of a JSON Lines file; the leading underscores stay unknown.
+def read_cases(
+    path: Path, context: bool, limit: int = 0, underscores: bool = False
+) -> Iterator[Case]:
+    """Questions of the rows of a JSON Lines file; they may know the leading underscores.
 
     Raises TrainingError with the number of a row that holds no function.
     """
@@ -180,7 +192,10 @@ def read_cases(path: Path, context: bool, limit: int = 0) -> Iterator[Case]:
         if row.get("class_name"):
             function = replace(function, class_chain=tuple(row["class_name"].split(".")))
         question = ask(function, path=row.get("path") or "", siblings=siblings)
-        question = replace(question if context else bare(question), prefix=None)
+        if not context:
+            question = bare(question)
+        if not underscores:
+            question = replace(question, prefix=None)
         yield Case(question, row.get("name") or function.name, row)
 
 

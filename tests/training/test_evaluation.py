@@ -12,6 +12,7 @@ import pytest
 
 from dataset.question import Question
 from tests.training.conftest import Workshop
+from training.evaluate import read_cases
 from training.evaluation.analysis import analyse, confusion, reliability
 from training.evaluation.baselines import MostFrequent, NearestNeighbour
 from training.evaluation.listing import listing
@@ -236,3 +237,14 @@ def test_bad_arguments_are_one_line(
     assert status == 2
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("context", [False, True])
+def test_leading_underscores_are_known_only_where_asked(tmp_path: Path, context: bool) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"source": "def _load(path):\n    return open(path).read()\n"}))
+    (unknown,) = read_cases(path, context)
+    (known,) = read_cases(path, context, underscores=True)
+    assert (unknown.question.prefix, known.question.prefix) == (None, "_")
+    assert known.question.text == unknown.question.text
+    assert known.name == "_load"

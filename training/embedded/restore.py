@@ -12,6 +12,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from dataset.storage import settled, write_text
 from server.predictors.weights import open_weights
 from training.embedded.export import GRAPH
 from training.embedded.model import Decoder, Shape
@@ -31,9 +32,12 @@ def restore(served: Path, run: Path) -> None:
     shape = replace(_shape(constants), both_ways=_reads_both_ways(graph))
     run.mkdir(parents=True, exist_ok=True)
     state = {name: torch.from_numpy(value) for name, value in _state(constants, shape).items()}
-    torch.save(state, run / "weights.pt")
-    (run / "shape.json").write_text(json.dumps(asdict(shape)))
-    shutil.copyfile(weights.folder / "tokenizer.json", run / "tokenizer.json")
+    # Each process of a run restores for itself, and one may read what another is writing.
+    with settled(run / "weights.pt") as partial:
+        torch.save(state, partial)
+    with settled(run / "tokenizer.json") as partial:
+        shutil.copyfile(weights.folder / "tokenizer.json", partial)
+    write_text(run / "shape.json", json.dumps(asdict(shape)))
 
 
 def load_run(folder: Path, restored: Path | None = None, dropout: float = 0.0) -> Decoder:
