@@ -10,7 +10,13 @@ from dataset.errors import DatasetError
 from dataset.interruption import remembered_interrupts
 
 # Distributions of the extra `data`, by the modules they give.
-_EXTRA = {"pyarrow": "pyarrow", "yaml": "pyyaml", "datatrove": "datatrove", "urllib3": "urllib3"}
+_EXTRA = {
+    "pyarrow": "pyarrow",
+    "yaml": "pyyaml",
+    "datatrove": "datatrove",
+    "urllib3": "urllib3",
+    "packaging": "packaging",
+}
 COMMANDS = {
     "build": "build a corpus from git repositories, folders, packages, tables or the hub",
     "stats": "write a corpus's dataset card and a page of plots",

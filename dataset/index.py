@@ -12,11 +12,17 @@ from typing import Any
 from urllib.parse import urljoin
 
 import urllib3
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
 from dataset.errors import DatasetError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _PURE = "-none-any.whl"
+
+
+class Absent(DatasetError):
+    """The index does not have a release that is wanted, or not as it says; others may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,10 @@ class Index:
         )
 
     def files(self, package: str) -> list[IndexFile]:
-        """The files of a package; raises DatasetError when the index does not give them."""
+        """The files of a package.
+
+        Raises Absent for an unknown package, DatasetError where no index answers.
+        """
         address = f"{self._address}/{package}/"
         response = self._get(address, {"Accept": _JSON, "Accept-Encoding": "gzip"})
         try:
@@ -73,29 +82,37 @@ class Index:
             ) from error
 
     def fetch(self, file: IndexFile) -> bytes:
-        """A file's bytes; raises DatasetError when they do not come, or are not those named."""
+        """A file's bytes; raises Absent when they are not those named, DatasetError likewise."""
         data = self._get(file.address, {}).data
         if file.sha256 and hashlib.sha256(data).hexdigest() != file.sha256:
-            raise DatasetError(f"{file.address}: its bytes are not those that the index names")
+            raise Absent(f"{file.address}: its bytes are not those that the index names")
         return data
 
     def _get(self, address: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         try:
             response = self._pool.request("GET", address, headers=headers)
         except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise DatasetError(f"{address}: cannot be reached ({error})") from error
+            raise DatasetError(
+                f"{address}: cannot be reached ({error}); run the same command again, what came"
+                " is kept"
+            ) from error
         if response.status != 200:
-            raise DatasetError(f"{address}: the index answers {response.status} {response.reason}")
+            raise Absent(f"{address}: the index answers {response.status} {response.reason}")
         return response
 
 
 def choose_file(wanted: Wanted, files: Sequence[IndexFile]) -> IndexFile:
-    """The file that is wanted; raises DatasetError when the index no longer has it."""
+    """The file that is wanted; raises Absent when the index no longer has it."""
     for file in files:
-        if file.name == wanted.file:
-            return file
-        version = file.name.split("-")[1] if file.name.endswith(_PURE) else None
-        if not wanted.file and version == wanted.version:
+        if file.name == wanted.file or (not wanted.file and _is_pure(file.name, wanted.version)):
             return file
     what = wanted.file or f"pure wheel of version {wanted.version}"
-    raise DatasetError(f"{wanted.package}: the index has no {what}")
+    raise Absent(f"{wanted.package}: the index has no {what}")
+
+
+def _is_pure(name: str, version: str) -> bool:
+    """Whether a file is the pure wheel of a version, however the version is spelt."""
+    try:
+        return name.endswith(_PURE) and parse_wheel_filename(name)[1] == Version(version)
+    except (InvalidWheelFilename, InvalidVersion):
+        return False

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dataset.errors import DatasetError
-from dataset.index import Index, Wanted, choose_file
+from dataset.index import Absent, Index, Wanted, choose_file
 from dataset.manifest import read_lines
 from dataset.packages import normalised
 from dataset.storage import remove_partials, settled
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
         for future in track(running, "fetch", len(wanted), console=console):
             try:
                 counts[future.result()] += 1
-            except DatasetError as error:
+            except Absent as error:
                 counts["absent"] += 1
                 first = first or str(error)
                 print(f"dataset: {error}", file=sys.stderr)
@@ -86,7 +86,7 @@ def read_wanted(path: Path) -> list[Wanted]:
 
 
 def fetch_one(index: Index, out: Path, wanted: Wanted) -> str:
-    """Fetch a release unless it is there; returns which of the two. Raises DatasetError."""
+    """Fetch a release unless it is there; returns which of the two. Raises Absent, DatasetError."""
     if wanted.file and (out / wanted.file).exists():
         return "there already"
     file = choose_file(wanted, index.files(wanted.package))

@@ -28,6 +28,10 @@ LISTS = {
         entry("alpha-1.0-py3-none-any.whl", WHEEL),
         entry("alpha-0.9.tar.gz", SOURCE),
     ],
+    "spelt": [
+        entry("spelt-not_a_version-py3-none-any.whl", OTHER),
+        entry("spelt-0.1.0b3-py3-none-any.whl", WHEEL),
+    ],
     "torn": [entry("torn-1.0-py3-none-any.whl", b"what was published")],
     "sly": [entry("../sly-1.0-py3-none-any.whl", WHEEL, "../../files/sly")],
 }
@@ -93,13 +97,27 @@ def test_pure_wheels_and_files_by_name_come_and_are_kept(
     assert ASKED[before:] == ["/simple/alpha/"]
 
 
+def test_a_version_may_be_spelt_in_another_way(tmp_path: Path, index: str) -> None:
+    assert fetch(tmp_path, index, "package\tversion\nspelt\t0.1.0-beta.3\n") == 0
+    assert found(tmp_path) == {"spelt-0.1.0b3-py3-none-any.whl": WHEEL}
+
+
+def test_an_address_that_is_no_index_ends_the_command_in_one_line(
+    tmp_path: Path, index: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fetch(tmp_path, index, "package\tversion\n" + "page\t1.0\n" * 50) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("dataset:")]
+    assert len(told) == 1
+    assert "no list of files in JSON; give an index with PEP 691's interface" in told[0]
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("absent\t1.0", "the index answers 404"),
         ("alpha\t2.0", "alpha: the index has no pure wheel of version 2.0"),
         ("torn\t1.0", "its bytes are not those that the index names"),
-        ("page\t1.0", "no list of files in JSON; give an index with PEP 691's interface"),
+        ("alpha\tnewest", "alpha: the index has no pure wheel of version newest"),
         ("sly\t1.0", "sly: the index has no pure wheel of version 1.0"),
     ],
 )

@@ -18,6 +18,7 @@ from training.evaluation.baselines import MostFrequent, NearestNeighbour
 from training.evaluation.listing import listing
 from training.evaluation.measures import compare, figures
 from training.evaluation.outcomes import Case, judge, rouge1, stems
+from training.evaluation.page import markdown
 from training.metrics import measure
 
 Train = Callable[..., tuple[int, str, str]]
@@ -248,3 +249,14 @@ def test_leading_underscores_are_known_only_where_asked(tmp_path: Path, context:
     assert (unknown.question.prefix, known.question.prefix) == (None, "_")
     assert known.question.text == unknown.question.text
     assert known.name == "_load"
+
+
+def test_a_table_tells_what_was_known_of_each_function() -> None:
+    plain = {"data": "rows.jsonl", "context": "none", "comparisons": [],
+             "predictors": [{"label": "a", "n": 1, "exact_match": 0.25}]}  # fmt: skip
+    table = markdown([plain, {**plain, "underscores": "unknown"}])
+    assert table.startswith("On rows.jsonl, context none.\n")
+    both = markdown([plain, {**plain, "underscores": "known"}])
+    assert both.startswith("On rows.jsonl, context none; rows.jsonl, context none and underscores")
+    assert "| a | rows.jsonl | none | 1 |" in both
+    assert "| a | rows.jsonl | none and underscores | 1 |" in both

@@ -59,7 +59,7 @@ def page(results: Results, code: bool = True) -> str:
     body = [_table(results), _comparisons(results)]
     for result in results:
         for predictor in result["predictors"]:
-            where = f"{result['data']}, context {result['context']}"
+            where = "{}, context {}".format(*_set(result))
             body.append(_one(predictor, where, code))
     title = f"Names by {first['label']}: {results[0]['data']}"
     return document(title, shown, "".join(body), _STYLE)
@@ -92,7 +92,13 @@ def _head(results: Results) -> list[str]:
 
 
 def _sets(results: Results) -> set[tuple[str, str]]:
-    return {(result["data"], result["context"]) for result in results}
+    return {_set(result) for result in results}
+
+
+def _set(result: dict[str, Any]) -> tuple[str, str]:
+    """The functions of a result, and what was shown of each."""
+    known = result.get("underscores") == "known"
+    return result["data"], result["context"] + (" and underscores" if known else "")
 
 
 def _rows(results: Results) -> list[list[str]]:
@@ -100,7 +106,7 @@ def _rows(results: Results) -> list[list[str]]:
     return [
         [
             predictor["label"],
-            *([result["data"], result["context"]] if several else []),
+            *(_set(result) if several else ()),
             f"{predictor['n']:,}",
             *(_cell(predictor, key, form) for _, key, form in columns),
         ]
