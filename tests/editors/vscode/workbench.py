@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
-from tests.editors.vscode.browser import ROOT, Browser, BrowserError, until
+from tests.editors.vscode.browser import PATIENCE, ROOT, Browser, BrowserError, until
 from tests.editors.vscode.code_server import SETTINGS, CodeServer
 
 SCREENSHOTS = ROOT / ".editors" / "screenshots" / "vscode"
@@ -27,12 +28,21 @@ class Workbench:
     def open_window(self, workspace: Path | None = None) -> None:
         """Load the window, on a workspace file where one is given; wait until it takes keys."""
         what = f"workspace={workspace}" if workspace else f"folder={self.folder}"
-        self.browser.goto(f"{self.server.address}/?{what}")
+        address = f"{self.server.address}/?{what}"
+        self.browser.goto(address)
+        if workspace is not None:
+            # Now and then the editor shows a workspace file without its folders, and stays so until
+            # the page is loaded anew.
+            with suppress(BrowserError):
+                self.wait_until_open(seconds=20)
+                return
+            self.browser.goto(address)
         self.wait_until_open()
 
-    def wait_until_open(self) -> None:
-        self.browser.wait(".monaco-workbench .part.editor")
-        self.browser.wait(".explorer-viewlet .monaco-list-row, .explorer-folders-view")
+    def wait_until_open(self, seconds: float = PATIENCE) -> None:
+        self.browser.wait(".monaco-workbench .part.editor", seconds=seconds)
+        folders = ".explorer-viewlet .monaco-list-row, .explorer-folders-view"
+        self.browser.wait(folders, seconds=seconds)
 
     def run(self, command: str) -> None:
         """Run a command by its title in the command palette."""
