@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Of processors: these multiply bfloat16 faster than float32, five times in a measurement.
+_MULTIPLY = "avx512_bf16", "amx_bf16"
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -40,8 +42,12 @@ class Shape:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """What to multiply in: most processors only emulate bfloat16, at a hundredth of the speed."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+    """What to multiply in: bfloat16 where that is fast, which on processors few instructions make
+    so; the others only emulate it, at a hundredth of the speed."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    known = torch.cpu.get_capabilities()
+    return torch.bfloat16 if any(known.get(name) for name in _MULTIPLY) else torch.float32
 
 
 class RMSNorm(nn.Module):
