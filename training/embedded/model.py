@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Of processors: these multiply bfloat16 faster than float32, five times in a measurement.
-_MULTIPLY = "avx512_bf16", "amx_bf16"
+# Instructions that multiply bfloat16, five times as fast as float32 in a measurement.
+_BFLOAT16 = "avx512_bf16", "amx_bf16"
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -42,12 +42,12 @@ class Shape:
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """What to multiply in: bfloat16 where that is fast, which on processors few instructions make
-    so; the others only emulate it, at a hundredth of the speed."""
+    """What to multiply in: bfloat16 on a GPU and on processors with instructions for it, which
+    others only emulate, at a hundredth of the speed."""
     if device.type == "cuda":
         return torch.bfloat16
     known = torch.cpu.get_capabilities()
-    return torch.bfloat16 if any(known.get(name) for name in _MULTIPLY) else torch.float32
+    return torch.bfloat16 if any(known.get(name) for name in _BFLOAT16) else torch.float32
 
 
 class RMSNorm(nn.Module):
