@@ -19,7 +19,7 @@ class NodeArg:
 
 class InferenceSession:
     def __init__(
-        self, path: str, sess_options: SessionOptions, *, providers: Sequence[str]
+        self, path: str | bytes, sess_options: SessionOptions, *, providers: Sequence[str]
     ) -> None: ...
     def get_inputs(self) -> list[NodeArg]: ...
     def run(
