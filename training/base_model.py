@@ -35,7 +35,8 @@ _LAYER = {
 def write_base_model(run: Path, out: Path) -> None:
     """Configuration, tokenizer with a chat template, and bf16 weights of a run or a served model.
 
-    Raises WeightsError when `run` is neither.
+    A second tower has no place in that architecture and is left out. Raises WeightsError when
+    `run` is neither.
     """
     from safetensors.torch import save_file
     from tokenizers import Tokenizer
@@ -46,7 +47,9 @@ def write_base_model(run: Path, out: Path) -> None:
         model = load_run(run, Path(restored))
     out.mkdir(parents=True, exist_ok=True)
     tensors = {
-        _renamed(name): value.bfloat16().contiguous() for name, value in model.state_dict().items()
+        _renamed(name): value.bfloat16().contiguous()
+        for name, value in model.state_dict().items()
+        if not name.startswith("tower.")
     }
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))

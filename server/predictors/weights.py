@@ -13,7 +13,8 @@ from server.errors import NamewrightError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
+GRAPH, ARRAYS, TOKENIZER = "model.onnx", "model.npz", "tokenizer.json"
 
 
 class WeightsError(NamewrightError):
@@ -67,7 +68,7 @@ def open_weights(folder: Path) -> Weights:
         raise WeightsError(f"{path}: not a manifest of weights; reinstall namewright") from error
     if form != FORMAT:
         raise WeightsError(
-            f"{path}: format {form}, this version reads {FORMAT}; upgrade namewright"
+            f"{path}: format {form}, this version reads {FORMAT}; export the model again"
         )
     for name, digest in files.items():
         if _sha256(folder / name) != digest:
@@ -80,7 +81,7 @@ def open_weights(folder: Path) -> Weights:
 
 def write_manifest(folder: Path, version: str, calibration: Calibration | None) -> None:
     """Describe the files that lie in a folder of weights now."""
-    names = ("model.onnx", "model.bin", "tokenizer.json")
+    names = (GRAPH, ARRAYS, TOKENIZER)
     manifest: dict[str, object] = {
         "format": FORMAT,
         "version": version,

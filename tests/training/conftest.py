@@ -111,3 +111,19 @@ def both_ways_run(run_folder: Path) -> Path:
     recipe.write_text(text + f"start: {run_folder / 'out'}\n")
     run_module("training", "pretrain", "--config", recipe)
     return out
+
+
+@pytest.fixture(scope="session")
+def tower_run(run_folder: Path) -> Path:
+    """That run with a second tower, which learnt from a run of other seeds."""
+    recipe, out, teacher = (run_folder / name for name in ("tower.yaml", "tower", "teacher"))
+    text = RECIPE.format(data=run_folder, out=teacher, steps=20).replace(
+        "schedule: {", "schedule: {muon_rate: 0.05, "
+    )
+    recipe.write_text(text + f"seed: 5\nstart: {run_folder / 'out'}\n")
+    run_module("training", "pretrain", "--config", recipe)
+    text = RECIPE.format(data=run_folder, out=out, steps=40)
+    text += f"start: {run_folder / 'out'}\ntower: {{teacher: {teacher}, below: 1}}\n"
+    recipe.write_text(text)
+    run_module("training", "pretrain", "--config", recipe)
+    return out

@@ -353,13 +353,13 @@ def assert_one_line(done: subprocess.CompletedProcess[str], expected: str) -> No
         ({"manifest.json": '{"format": 99, "version": "9", "sha256": {}}'}, "format 99"),
         (
             {
-                "manifest.json": '{"format": 2, "version": "1", "sha256": {"model.bin": "00"}}',
-                "model.bin": "truncated",
+                "manifest.json": '{"format": 3, "version": "1", "sha256": {"model.npz": "00"}}',
+                "model.npz": "truncated",
             },
             "damaged",
         ),
         (
-            {"manifest.json": '{"format": 2, "version": "1", "sha256": {"model.bin": "00"}}'},
+            {"manifest.json": '{"format": 3, "version": "1", "sha256": {"model.npz": "00"}}'},
             "cannot be read",
         ),
     ],

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
+from onnx import TensorProto, numpy_helper
+from onnx.external_data_helper import set_external_data
 
+from server.predictors.weights import ARRAYS, GRAPH
 from training.embedded.graph import build
 from training.embedded.graph_weights import Arrays
 from training.embedded.model import Shape
 
-GRAPH, WEIGHTS = "model.onnx", "model.bin"
+# What is smaller stays in the graph, where ONNX Runtime folds it.
+_LARGE = 1_024
+# Matrices that are multiplied in fp32 among int8 ones lie in the file as float16.
+_HALVED = "tower.into.weight", "tower.out.weight"
 
 
 def export(arrays: Arrays, shape: Shape, out: Path, *, quantized: bool = True) -> None:
@@ -19,14 +26,25 @@ def export(arrays: Arrays, shape: Shape, out: Path, *, quantized: bool = True) -
     The weights are int8 by output, or fp32 where not `quantized`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for name in (GRAPH, WEIGHTS):  # the library would add to the weights that are there
-        (out / name).unlink(missing_ok=True)
     model = build(arrays, shape, quantized=quantized)
-    # Weights in a file of their own are mapped into memory, not read into it.
-    onnx.save_model(
-        model,
-        str(out / GRAPH),
-        save_as_external_data=True,
-        location=WEIGHTS,
-        size_threshold=1_024,
-    )
+    large = [each for each in model.graph.initializer if len(each.raw_data) >= _LARGE]
+    # A ZIP file: few levels a weight take less than their bytes, and threads expand it by name.
+    kept = {each.name: numpy_helper.to_array(each) for each in large}
+    for name in _HALVED if quantized and shape.tower_from else ():
+        kept[name] = kept[name].astype(np.float16)
+    np.savez_compressed(out / ARRAYS, **kept)
+    for each in large:
+        set_external_data(each, location=ARRAYS)
+        each.ClearField("raw_data")
+    onnx.save_model(model, str(out / GRAPH))
+
+
+def constants(folder: Path) -> tuple[onnx.GraphProto, dict[str, np.ndarray]]:
+    """The graph of a folder that `export` wrote, and all its constants by name."""
+    graph = onnx.load(str(folder / GRAPH), load_external_data=False).graph
+    with np.load(folder / ARRAYS, allow_pickle=False) as file:
+        found = {name: file[name] for name in file.files}
+    for each in graph.initializer:
+        if each.data_location != TensorProto.EXTERNAL:
+            found[each.name] = numpy_helper.to_array(each)
+    return graph, found

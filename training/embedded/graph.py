@@ -7,7 +7,7 @@ a few tokens).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
@@ -28,41 +28,75 @@ def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
     give logits; `prompt_keys`, `prompt_values` (layers, groups, P, head); `own_keys`,
     `own_values` (layers, groups, B, R, head). Without a prompt (P = 0) B is 1, R is 0 and the
     mask is not read. Outputs: `logits` (rows, vocabulary), `keys` and `values` of the S tokens
-    (layers, groups, B, S, head).
+    (layers, groups, B, S, head). The layers of a second tower come behind the others.
     """
     graph = Graph()
     sizes = _sizes(graph, shape)
     network = Quantized(graph, arrays) if quantized else Plain(graph, arrays)
-    hidden = network.embedded("tokens")
-    added = ""
-    keys: list[str] = []
-    values: list[str] = []
+    caches: list[tuple[str, str]] = []
+    stream = below = Stream(network.embedded("tokens"))
     for index in range(shape.layers):
-        hidden, added, key, value = _layer(graph, network, shape, sizes, index, hidden, added)
-        keys.append(key)
-        values.append(value)
-    hidden, _ = _normed(graph, network, "norm.weight", hidden, added, shape)
-    graph.op("Identity", [network.logits(hidden)], "logits")
-    for name, parts in (("keys", keys), ("values", values)):
+        if index == shape.tower_from:
+            below = stream
+        last = index == shape.layers - 1
+        stream = _layer(graph, network, shape, sizes, f"layers.{index}.", stream, caches, last)
+    hidden, _ = _normed(graph, network, "norm.weight", stream, shape)
+    if shape.tower_from:
+        other = _tower(graph, network, shape, sizes, below, caches)
+        logits = _summed(graph, network, shape, hidden, other)
+    else:
+        logits = network.logits(hidden)
+    graph.op("Identity", [logits], "logits")
+    for name, parts in zip(("keys", "values"), zip(*caches, strict=True), strict=True):
         stacked = [graph.op("Unsqueeze", [part, graph.integers(0)]) for part in parts]
         graph.op("Concat", stacked, name, axis=0)
     return graph.model(_inputs(shape), _outputs(shape))
 
 
+class Stream(NamedTuple):
+    """What flows through the layers, and what is still to be added to it."""
+
+    hidden: str
+    added: str = ""
+
+
+def _tower(
+    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], below: Stream,
+    caches: list[tuple[str, str]],
+) -> str:  # fmt: skip
+    """What the second tower ends with."""
+    hidden = graph.op("Add", list(below)) if below.added else below.hidden
+    stream = Stream(network.exact(hidden, "tower.into.weight"))
+    for index in range(shape.tower_layers):
+        prefix, last = f"tower.layers.{index}.", index == shape.tower_layers - 1
+        stream = _layer(graph, network, shape, sizes, prefix, stream, caches, last)
+    hidden, _ = _normed(graph, network, "tower.norm.weight", stream, shape)
+    return network.exact(hidden, "tower.out.weight")
+
+
+def _summed(graph: Graph, network: Plain, shape: Shape, *hidden: str) -> str:
+    """The logarithm of the sum of the towers' probabilities; the table is read once for all."""
+    shares = graph.op("Softmax", [network.logits(graph.op("Concat", hidden, axis=0))], axis=-1)
+    shares = graph.reshape(shares, len(hidden), -1, shape.vocabulary)
+    total = graph.op("ReduceSum", [shares, graph.integers(0)], keepdims=0)
+    return graph.op("Log", [graph.op("Max", [total, graph.constant("tiny", 1e-37)])])
+
+
 def _layer(
-    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], index: int, hidden: str,
-    added: str,
-) -> tuple[str, str, str, str]:  # fmt: skip
-    """The stream, what is still to be added to it, and the layer's new keys and values."""
-    prefix = f"layers.{index}."
-    normed, hidden = _normed(graph, network, prefix + "attention.norm.weight", hidden, added, shape)
-    seen, key, value = _attention(graph, network, shape, sizes, index, normed)
-    if index == shape.layers - 1:  # nobody looks at the others from here on
+    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], prefix: str, stream: Stream,
+    caches: list[tuple[str, str]], last: bool,
+) -> Stream:  # fmt: skip
+    """The stream after a layer, whose new keys and values are added to the caches."""
+    normed, hidden = _normed(graph, network, prefix + "attention.norm.weight", stream, shape)
+    seen, key, value = _attention(graph, network, shape, sizes, prefix, len(caches), normed)
+    caches.append((key, value))
+    if last:  # nobody looks at the others from here on
         seen, hidden = (graph.op("Gather", [part, "rows"], axis=0) for part in (seen, hidden))
     rows, scale = network.rows(seen)
     added = network.scaled(network.product(rows, prefix + "attention.o.weight"), scale)
     name = prefix + "feed_forward."
-    normed, hidden = _normed(graph, network, name + "norm.weight", hidden, added, shape)
+    stream = Stream(hidden, added)
+    normed, hidden = _normed(graph, network, name + "norm.weight", stream, shape)
     rows, scale = network.rows(normed)
     gate = network.scaled(network.product(rows, name + "gate.weight"), scale)
     inner = graph.op("QuickGelu", [gate], domain=CONTRIB, alpha=1.0)  # that is SiLU
@@ -70,19 +104,19 @@ def _layer(
     inner = graph.op("Mul", [inner, network.product(rows, name + "up.weight")])
     rows, inner_scale = network.rows(inner)
     both = inner_scale if scale == "one" else graph.op("Mul", [scale, inner_scale])
-    return hidden, network.scaled(network.product(rows, name + "down.weight"), both), key, value
+    return Stream(hidden, network.scaled(network.product(rows, name + "down.weight"), both))
 
 
 def _normed(
-    graph: Graph, network: Plain, name: str, hidden: str, added: str, shape: Shape
+    graph: Graph, network: Plain, name: str, stream: Stream, shape: Shape
 ) -> tuple[str, str]:
-    """RMSNorm of `hidden + added`, and that sum."""
+    """RMSNorm of the stream with what is to be added to it, and that sum."""
     weight, epsilon = network.vector(name), shape.norm_epsilon
-    if not added:
-        return _rms_norm(graph, hidden, weight, epsilon), hidden
+    if not stream.added:
+        return _rms_norm(graph, stream.hidden, weight, epsilon), stream.hidden
     normed, _, _, total = graph.ops(
         "SkipSimplifiedLayerNormalization",
-        [hidden, added, weight],
+        [*stream, weight],
         4,
         domain=CONTRIB,
         epsilon=epsilon,
@@ -97,11 +131,13 @@ def _rms_norm(graph: Graph, value: str, weight: str, epsilon: float) -> str:
 
 
 def _attention(
-    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], index: int, normed: str
-) -> tuple[str, str, str]:
-    """What the heads see (B * S, width), and the new keys and values (groups, B, S, head)."""
+    graph: Graph, network: Plain, shape: Shape, sizes: dict[str, str], layer: str, index: int,
+    normed: str,
+) -> tuple[str, str, str]:  # fmt: skip
+    """What the heads see (B * S, width), and the new keys and values (groups, B, S, head); `index`
+    is the layer's in the caches."""
     heads, groups, head = shape.heads, shape.key_value_heads, shape.head_width
-    prefix = f"layers.{index}.attention."
+    prefix = f"{layer}attention."
     rows, scale = network.rows(normed)
     product = network.product(rows, *(f"{prefix}{part}.weight" for part in "qkv"))
     split = graph.integers((heads + groups) * head, groups * head)
@@ -250,7 +286,8 @@ def _sizes(graph: Graph, shape: Shape) -> dict[str, str]:
 
 
 def _inputs(shape: Shape) -> list[Any]:
-    layers, groups, head = shape.layers, shape.key_value_heads, shape.head_width
+    layers = shape.layers + shape.tower_layers
+    groups, head = shape.key_value_heads, shape.head_width
     info = helper.make_tensor_value_info
     return [
         info("tokens", INT, ["branches", "length"]),
@@ -263,7 +300,8 @@ def _inputs(shape: Shape) -> list[Any]:
 
 
 def _outputs(shape: Shape) -> list[Any]:
-    cache = [shape.layers, shape.key_value_heads, "branches", "length", shape.head_width]
+    layers = shape.layers + shape.tower_layers
+    cache = [layers, shape.key_value_heads, "branches", "length", shape.head_width]
     info = helper.make_tensor_value_info
     return [
         info("logits", FLOAT, ["rows", shape.vocabulary]),

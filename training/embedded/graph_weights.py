@@ -14,6 +14,9 @@ from training.embedded.graph_nodes import CONTRIB, FLOAT, Graph
 
 Arrays = Mapping[str, np.ndarray]
 _BLOCK = 256
+# Codes of a weight go from -_LEVELS to _LEVELS: their bytes deflate to 5.5 bits, so that 81
+# million weights stay below 60 MB.
+_LEVELS = 36
 
 
 class Plain:
@@ -41,6 +44,10 @@ class Plain:
     def product(self, rows: str, *names: str) -> str:
         weight = np.concatenate([self.arrays[name] for name in names])
         return self.graph.op("MatMul", [rows, self.graph.constant(names[0], weight.T)])
+
+    def exact(self, value: str, name: str) -> str:
+        """A product in fp32, for the few matrices that few levels would spoil."""
+        return self.graph.op("MatMul", [value, self.graph.constant(name, self.arrays[name].T)])
 
     def scaled(self, value: str, scale: str) -> str:
         return value if scale == "one" else self.graph.op("Mul", [value, scale])
@@ -105,6 +112,6 @@ class Quantized(Plain):
 
 
 def _int8(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes between -127 and 127, and the scale of each output (row)."""
-    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127
+    """Codes of few levels, and the scale of each output (row)."""
+    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / _LEVELS
     return np.rint(weight / scale[:, None]).astype(np.int8), scale.astype(np.float32)

@@ -74,7 +74,8 @@ class Trainer:
         self.schedule = schedule
         self.place = place
         self.begin = begin
-        matrices = [p for p in model.layers.parameters() if p.ndim == 2]
+        layers = [model.layers] if model.tower is None else [model.layers, model.tower.layers]
+        matrices = [p for part in layers for p in part.parameters() if p.ndim == 2]
         chosen = {id(p) for p in matrices}
         others = [p for p in model.parameters() if id(p) not in chosen]
         self.muon = torch.optim.Muon(
@@ -168,13 +169,17 @@ class Trainer:
         for parameter in self.model.parameters():
             if parameter.grad is not None:
                 parameter.grad.div_(total)
-        factor = rate_factor(progress, self.step, schedule)
-        for optimiser, rate in ((self.muon, schedule.muon_rate), (self.adam, schedule.adam_rate)):
+        self._move(rate_factor(progress, self.step, schedule))
+        return sums
+
+    def _move(self, factor: float) -> None:
+        """One step of both optimisers, at this share of their rates."""
+        rates = (self.muon, self.schedule.muon_rate), (self.adam, self.schedule.adam_rate)
+        for optimiser, rate in rates:
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return sums
 
     def _reduce(self, weight: Tensor) -> Tensor:
         """Add gradients and the weight of the step over all processes; the weight is returned."""

@@ -1,7 +1,9 @@
 """The network of the embedded model: a decoder in Llama's form with normalised queries and keys.
 
 Pre-normalisation (RMSNorm), rotary positions (arXiv 2104.09864), SwiGLU (arXiv 2002.05202),
-grouped-query attention (arXiv 2305.13245) and tied embeddings.
+grouped-query attention (arXiv 2305.13245) and tied embeddings. It may have a second tower: other
+layers over the same first ones, whose probabilities are averaged with its own (TreeNet,
+arXiv 1511.06314).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Shape:
 
     Where `both_ways`, each token of a prompt sees the whole prompt (a prefix language model,
     arXiv 1910.10683 section 3.2.1), and what follows it sees what stands before, as elsewhere.
+    The layers from `tower_from` on exist twice; 0 stands for no second tower.
     """
 
     vocabulary: int = 16_384
@@ -35,6 +38,12 @@ class Shape:
     rotary_base: float = 10_000.0
     norm_epsilon: float = 1e-6
     both_ways: bool = False
+    tower_from: int = 0
+
+    @property
+    def tower_layers(self) -> int:
+        """How many layers the second tower has."""
+        return self.layers - self.tower_from if self.tower_from else 0
 
     @property
     def head_width(self) -> int:
@@ -124,8 +133,26 @@ class Layer(nn.Module):
         return x + self.dropped(self.feed_forward(x))
 
 
+class Tower(nn.Module):
+    """The second tower: what layer `tower_from` sees, to hidden states (rows, length, width)."""
+
+    def __init__(self, shape: Shape, dropout: float) -> None:
+        super().__init__()
+        self.into = Linear(shape.width, shape.width)
+        self.layers = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.tower_layers))
+        self.norm = RMSNorm(shape.width, shape.norm_epsilon)
+        self.out = Linear(shape.width, shape.width)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, attend: Attend) -> Tensor:
+        x = self.into(x)
+        for layer in self.layers:
+            x = layer(x, cos, sin, attend)
+        return self.out(self.norm(x))
+
+
 class Decoder(nn.Module):
-    """Tokens (rows, length) to hidden states (rows, length, width); `logits` ends the way."""
+    """Tokens (rows, length) to hidden states (rows, length, width), those of a second tower behind
+    the others in the last dimension; `logits` ends the way."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
@@ -134,18 +161,31 @@ class Decoder(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.layers = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.layers))
         self.norm = RMSNorm(shape.width, shape.norm_epsilon)
+        self.tower = Tower(shape, dropout) if shape.tower_from else None
 
     def forward(
         self, tokens: Tensor, positions: Tensor, attend: Attend, dtype: torch.dtype
     ) -> Tensor:
         x = self.embedding(tokens).to(dtype)
         cos, sin = rotary_tables(positions, self.shape, dtype)
-        for layer in self.layers:
+        below = x
+        for index, layer in enumerate(self.layers):
+            if index == self.shape.tower_from:
+                below = x
             x = layer(x, cos, sin, attend)
-        return self.norm(x)
+        x = self.norm(x)
+        if self.tower is None:
+            return x
+        return torch.cat((x, self.tower(below, cos, sin, attend)), dim=-1)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.embedding.weight.to(hidden.dtype))
+        """(..., vocabulary), up to a constant of each row."""
+        table = self.embedding.weight.to(hidden.dtype)
+        if self.tower is None:
+            return functional.linear(hidden, table)
+        own, other = (functional.linear(part, table) for part in hidden.chunk(2, dim=-1))
+        # The logarithm of the sum of both towers' probabilities.
+        return torch.logaddexp(own.float().log_softmax(-1), other.float().log_softmax(-1))
 
 
 def rotary_tables(positions: Tensor, shape: Shape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from server.predictors.embedded_prompt import Vocabulary
 from training.embedded.packing import Dropout, Encoded, Flags, Packed, Ragged, encode_examples, pack
-from training.embedded.schedule import Refresh, Schedule
+from training.embedded.schedule import Refresh, Schedule, TowerRecipe
 from training.embedded.tokenizer import train_tokenizer
 from training.errors import TrainingError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.embedded.corpus import RowGroup
+    from training.embedded.loop import Device, Trainer
     from training.embedded.model import Decoder
 
 SPLITS = {"train": "encoded.npz", "validation": "validation.npz"}
@@ -80,6 +81,8 @@ class PretrainRecipe:
     schedule: Schedule = field(default_factory=Schedule)
     packing: PackingRecipe = field(default_factory=PackingRecipe)
     refresh: Refresh | None = None
+    # Instead of the network of `start`, train a second tower for it.
+    tower: TowerRecipe | None = None
 
 
 def prepare(recipe: PretrainRecipe) -> None:
@@ -198,10 +201,13 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         model = load_run(recipe.start, recipe.out / "start", recipe.dropout)
         # A network that has read one way can learn to read both.
         model.shape = replace(model.shape, both_ways=both_ways)
-        if model.shape != shape:
+        if model.shape != replace(shape, tower_from=model.shape.tower_from):
             raise TrainingError(f"{recipe.start}: its shape is {model.shape}, the recipe's {shape}")
     begun = {name: value.clone() for name, value in model.state_dict().items()}
-    trainer = Trainer(model, recipe.schedule, place, vocabulary.begin)
+    if recipe.tower is None:
+        trainer = Trainer(model, recipe.schedule, place, vocabulary.begin)
+    else:
+        trainer = _tower_trainer(recipe, recipe.tower, model, place, vocabulary.begin)
     checkpoint = recipe.out / "checkpoint.pt"
     if resume:
         if not checkpoint.exists():
@@ -232,6 +238,23 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         _save(trainer.model, recipe.out)
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _tower_trainer(
+    recipe: PretrainRecipe, tower: TowerRecipe, model: Decoder, place: Device, begin: int
+) -> Trainer:
+    from training.embedded.restore import load_run
+    from training.embedded.tower import TowerTrainer, with_tower
+
+    if recipe.start is None or recipe.start_share or not 0 < tower.below < model.shape.layers:
+        raise TrainingError(
+            "tower: wants `start`, no `start_share`, and `below` between 1 and the layers less one"
+        )
+    teacher = load_run(tower.teacher, recipe.out / "teacher")
+    if teacher.shape != model.shape or model.shape.tower_from:
+        raise TrainingError(f"{tower.teacher}: not a network of the shape of {recipe.start}")
+    both = with_tower(model, teacher, tower.below)
+    return TowerTrainer(both, teacher, tower, recipe.schedule, place, begin)
 
 
 def refresh(recipe: PretrainRecipe) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
 
 from dataset.storage import settled, write_text
 from server.predictors.weights import open_weights
-from training.embedded.export import GRAPH
+from training.embedded.export import constants as read_constants
 from training.embedded.model import Decoder, Shape
 
 Constants = dict[str, np.ndarray]
@@ -27,8 +26,7 @@ def restore(served: Path, run: Path) -> None:
     WeightsError when `served` is damaged or foreign.
     """
     weights = open_weights(served)
-    graph = onnx.load(str(weights.folder / GRAPH)).graph
-    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    graph, constants = read_constants(weights.folder)
     shape = replace(_shape(constants), both_ways=_reads_both_ways(graph))
     run.mkdir(parents=True, exist_ok=True)
     state = {name: torch.from_numpy(value) for name, value in _state(constants, shape).items()}
@@ -56,13 +54,20 @@ def load_run(folder: Path, restored: Path | None = None, dropout: float = 0.0) -
 
 def _shape(constants: Constants) -> Shape:
     vocabulary, width = _embedding(constants).shape
-    layers = 0
-    while f"layers.{layers}.attention.norm.weight" in constants:
-        layers += 1
+    layers, towers = (_count(constants, prefix) for prefix in ("", "tower."))
     joined, head = constants["layers.0.attention.norms"].shape
     heads = width // head
     inner = constants["layers.0.feed_forward.gate.weight"].shape[1]
-    return Shape(vocabulary, width, layers, heads, joined - heads, inner)
+    shape = Shape(vocabulary, width, layers, heads, joined - heads, inner)
+    return replace(shape, tower_from=layers - towers if towers else 0)
+
+
+def _count(constants: Constants, prefix: str) -> int:
+    """How many layers there are under a prefix."""
+    count = 0
+    while f"{prefix}layers.{count}.attention.norm.weight" in constants:
+        count += 1
+    return count
 
 
 def _reads_both_ways(graph: onnx.GraphProto) -> bool:
@@ -75,8 +80,14 @@ def _state(constants: Constants, shape: Shape) -> Constants:
     """Arrays by the names of `Decoder.state_dict`."""
     inner = shape.key_value_heads * shape.head_width
     state = {"embedding.weight": _embedding(constants), "norm.weight": constants["norm.weight"]}
-    for index in range(shape.layers):
-        attention, forward = f"layers.{index}.attention.", f"layers.{index}.feed_forward."
+    if shape.tower_from:
+        state["tower.norm.weight"] = constants["tower.norm.weight"]
+        for part in ("into", "out"):
+            state[f"tower.{part}.weight"] = _matrix(constants, f"tower.{part}.weight")
+    places = [f"layers.{index}." for index in range(shape.layers)]
+    places += [f"tower.layers.{index}." for index in range(shape.tower_layers)]
+    for place in places:
+        attention, forward = f"{place}attention.", f"{place}feed_forward."
         joined = _matrix(constants, f"{attention}q.weight")
         parts = np.split(joined, [shape.width, shape.width + inner])
         state |= {f"{attention}{part}.weight": one for part, one in zip("qkv", parts, strict=True)}

@@ -24,6 +24,17 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class TowerRecipe:
+    """A second tower for the network of `start`: `teacher` is the folder of a run or of a served
+    model, whose answers the tower learns over the network's first `below` layers; tokens of the
+    body count `body_share` as much as the answers'."""
+
+    teacher: Path
+    below: int = 3
+    body_share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Refresh:
     """The last stage: `data` is a corpus of repositories that pre-training left out, `bare` the
     share of its functions that show no context; `held_out` of them are measured, not learnt;

@@ -6,12 +6,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+class OrtValue:
+    @staticmethod
+    def ortvalue_from_numpy(numpy_obj: npt.NDArray[Any]) -> OrtValue: ...
+
 class SessionOptions:
     intra_op_num_threads: int
     inter_op_num_threads: int
     log_severity_level: int
     enable_cpu_mem_arena: bool
     def add_session_config_entry(self, key: str, value: str) -> None: ...
+    def add_external_initializers(
+        self, names: Sequence[str], ortvalues: Sequence[OrtValue]
+    ) -> None: ...
 
 class NodeArg:
     name: str
