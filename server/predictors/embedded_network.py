@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,6 @@ from server.predictors.weights import ARRAYS, GRAPH
 Floats: TypeAlias = npt.NDArray[np.float32]
 Integers: TypeAlias = npt.NDArray[np.int64]
 _HIDDEN = np.float32(-1e9)
-# After so many prompts, freed memory goes back: that takes some milliseconds.
-_PROMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +73,12 @@ class Network:
             size if isinstance(size, int) else 0 for size in shapes["prompt_keys"]
         )
         self._no_prompt = Cache(*(np.zeros((layers, groups, 0, head), np.float32) for _ in "kv"))
-        self._prompts = 0
         self._none = Cache(*(np.zeros((layers, groups, 1, 0, head), np.float32) for _ in "kv"))
 
     def read(self, prompt: Sequence[int]) -> tuple[Floats, Cache]:
         """Log-probabilities (vocabulary) of what follows a prompt, and the prompt's cache."""
         tokens = np.array([prompt], np.int64)
         last = np.array([len(prompt) - 1], np.int64)
-        self._prompts += 1
-        if self._prompts % _PROMPTS == 0:
-            _give_back()
         found, cache = self._run(tokens, last, self._no_prompt, self._none)
         return found[0], Cache(cache.keys[:, :, 0], cache.values[:, :, 0])
 
@@ -124,14 +116,6 @@ class Network:
         logits -= logits.max(axis=-1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
         return logits, Cache(keys, values)
-
-
-def _give_back() -> None:
-    """Give freed memory back, of which glibc keeps some fifty megabytes (malloc_trim(3))."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:

@@ -20,6 +20,7 @@ from dataset.question import Question
 from server.errors import NamewrightError
 from server.predictors.base import Cancelled, Candidate, Identity, NamePredictor, StopFlag
 from server.predictors.cache import Answer, AnswerCache, CacheKey
+from server.predictors.memory import give_back
 
 _LOG = logging.getLogger("namewright.queue")
 Load: TypeAlias = Callable[[], NamePredictor]
@@ -208,6 +209,8 @@ class PredictionQueue:
             started = monotonic()
             answered = self._answer(entry, predictor)
             self._watcher.worked(1000 * (monotonic() - started) if answered else None)
+            # Here nobody waits for it: the answer is given, or nobody wanted it.
+            give_back()
         predictor.close()
 
     def _next(self) -> _Entry | None:

@@ -67,9 +67,9 @@ def open_weights(folder: Path) -> Weights:
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path}: not a manifest of weights; reinstall namewright") from error
     if form != FORMAT:
-        raise WeightsError(
-            f"{path}: format {form}, this version reads {FORMAT}; export the model again"
-        )
+        older = isinstance(form, int) and form < FORMAT
+        remedy = "export the model again" if older else "upgrade namewright"
+        raise WeightsError(f"{path}: format {form}, this version reads {FORMAT}; {remedy}")
     for name, digest in files.items():
         if _sha256(folder / name) != digest:
             raise WeightsError(

@@ -36,25 +36,29 @@ def run(request: pytest.FixtureRequest, run_folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("quantization", ["int8", "float32"])
-def test_a_served_model_becomes_a_run_again(run: Path, tmp_path: Path, quantization: str) -> None:
+@pytest.mark.parametrize(
+    ("quantization", "levels"), [("int8", 127), ("int8", 36), ("float32", 127)]
+)
+def test_a_served_model_becomes_a_run_again(
+    run: Path, tmp_path: Path, quantization: str, levels: int
+) -> None:
     served = tmp_path / "served"
     train("export", "--run", run, "--out", served, "--version", "tiny",
-          "--quantization", quantization)  # fmt: skip
+          "--quantization", quantization, "--levels", levels)  # fmt: skip
     restore(served, tmp_path / "run")
     before, after = (
         torch.load(path / "weights.pt", weights_only=True) for path in (run, tmp_path / "run")
     )
     assert before.keys() == after.keys()
     for name, value in before.items():
-        step = value.float().abs().amax() / 36 if quantization == "int8" else 0.0
+        step = value.float().abs().amax() / levels if quantization == "int8" else 0.0
         assert (after[name] - value.float()).abs().amax() <= 0.51 * step + 1e-6, name
     shapes = [json.loads((path / "shape.json").read_text())
               for path in (run, tmp_path / "run")]  # fmt: skip
     assert shapes[0] == shapes[1]
     again = tmp_path / "again"
     train("export", "--run", tmp_path / "run", "--out", again, "--version", "tiny",
-          "--quantization", quantization)  # fmt: skip
+          "--quantization", quantization, "--levels", levels)  # fmt: skip
     first, second = (np.load(folder / "model.npz") for folder in (served, again))
     assert first.files == second.files
     for name in first.files:
@@ -151,6 +155,12 @@ def test_candidates_carry_the_score_of_their_name(run_folder: Path, tmp_path: Pa
             assert candidate.name.startswith(question.prefix or "")
             # A name spelt by other tokens than the tokenizer's own scores lower, never higher.
             assert score <= candidate.log_probability + 0.3
+
+
+def test_levels_that_int8_does_not_have_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    told = refused("training", "export", "--run", run_folder / "out", "--out", tmp_path,
+                   "--version", "t", "--levels", "200")  # fmt: skip
+    assert "1 to 127" in told
 
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:

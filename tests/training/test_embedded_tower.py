@@ -11,6 +11,7 @@ from tests.training.embedded_runs import RECIPE, refused
 from training.embedded.model import Decoder, Shape, causal_attention
 from training.embedded.restore import load_run
 from training.embedded.tower import with_tower
+from training.errors import TrainingError
 
 SHAPE = Shape(vocabulary=50, width=32, layers=3, heads=2, key_value_heads=1, feed_forward=48)
 
@@ -57,7 +58,7 @@ def test_the_towers_probabilities_are_averaged() -> None:
 
 def test_networks_of_two_shapes_make_no_towers() -> None:
     other = Shape(vocabulary=50, width=32, layers=2, heads=2, key_value_heads=1, feed_forward=48)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(TrainingError, match="one shape"):
         with_tower(_network(0), _network(1, other), below=1)
 
 
@@ -80,8 +81,11 @@ def test_only_the_tower_learns_and_comes_nearer_to_its_teacher(
     ("lines", "expected"),
     [
         ("tower: {{teacher: {out}, below: 1}}\n", "wants `start`"),
-        ("start: {out}\ntower: {{teacher: {out}, below: 2}}\n", "between 1 and the layers less"),
-        ("start: {out}\ntower: {{teacher: {tower}, below: 1}}\n", "not a network of the shape"),
+        (
+            "start: {out}\ntower: {{teacher: {out}, below: 2}}\n",
+            "share one of 2 layers or more, leave one",
+        ),
+        ("start: {out}\ntower: {{teacher: {tower}, below: 1}}\n", "two networks of one shape"),
     ],
 )
 def test_a_tower_that_cannot_be_built_is_one_clear_line(

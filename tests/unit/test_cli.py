@@ -350,7 +350,11 @@ def assert_one_line(done: subprocess.CompletedProcess[str], expected: str) -> No
         ({}, "no weights there"),
         ({"manifest.json": "{"}, "not a manifest"),
         ({"manifest.json": "[]"}, "not a manifest"),
-        ({"manifest.json": '{"format": 99, "version": "9", "sha256": {}}'}, "format 99"),
+        ({"manifest.json": '{"format": 99, "version": "9", "sha256": {}}'}, "upgrade namewright"),
+        (
+            {"manifest.json": '{"format": 2, "version": "6", "sha256": {}}'},
+            "export the model again",
+        ),
         (
             {
                 "manifest.json": '{"format": 3, "version": "1", "sha256": {"model.npz": "00"}}',

@@ -11,7 +11,7 @@ from onnx.external_data_helper import set_external_data
 
 from server.predictors.weights import ARRAYS, GRAPH
 from training.embedded.graph import build
-from training.embedded.graph_weights import Arrays
+from training.embedded.graph_weights import INT8_LEVELS, Arrays
 from training.embedded.model import Shape
 
 # What is smaller stays in the graph, where ONNX Runtime folds it.
@@ -20,17 +20,17 @@ _LARGE = 1_024
 _HALVED = "tower.into.weight", "tower.out.weight"
 
 
-def export(arrays: Arrays, shape: Shape, out: Path, *, quantized: bool = True) -> None:
+def export(arrays: Arrays, shape: Shape, out: Path, *, levels: int = INT8_LEVELS) -> None:
     """Write the network `arrays` (fp32, names of `Decoder.state_dict`) to the folder `out`.
 
-    The weights are int8 by output, or fp32 where not `quantized`.
+    The weights are int8 by output, with codes from -levels to levels, or fp32 where that is 0.
     """
     out.mkdir(parents=True, exist_ok=True)
-    model = build(arrays, shape, quantized=quantized)
+    model = build(arrays, shape, levels=levels)
     large = [each for each in model.graph.initializer if len(each.raw_data) >= _LARGE]
     # A ZIP file: few levels a weight take less than their bytes, and threads expand it by name.
     kept = {each.name: numpy_helper.to_array(each) for each in large}
-    for name in _HALVED if quantized and shape.tower_from else ():
+    for name in _HALVED if levels and shape.tower_from else ():
         kept[name] = kept[name].astype(np.float16)
     np.savez_compressed(out / ARRAYS, **kept)
     for each in large:

@@ -20,8 +20,9 @@ from training.embedded.model import Shape
 POSITIONS = 1_024
 
 
-def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
-    """The graph of `arrays` (names of `Decoder.state_dict`), with int8 or fp32 products.
+def build(arrays: Arrays, shape: Shape, *, levels: int) -> ModelProto:
+    """The graph of `arrays` (names of `Decoder.state_dict`), with int8 products of
+    weights whose codes go from -levels to levels, or with fp32 ones where `levels` is 0.
 
     Inputs, with B branches of S tokens over a prompt of P and R earlier own tokens: `tokens`,
     `positions` (B, S); `mask` (S, R + S), added to scores; `rows`, which of the B * S positions
@@ -32,7 +33,7 @@ def build(arrays: Arrays, shape: Shape, *, quantized: bool) -> ModelProto:
     """
     graph = Graph()
     sizes = _sizes(graph, shape)
-    network = Quantized(graph, arrays) if quantized else Plain(graph, arrays)
+    network = Quantized(graph, arrays, levels) if levels else Plain(graph, arrays)
     caches: list[tuple[str, str]] = []
     stream = below = Stream(network.embedded("tokens"))
     for index in range(shape.layers):

@@ -13,10 +13,8 @@ import numpy as np
 from training.embedded.graph_nodes import CONTRIB, FLOAT, Graph
 
 Arrays = Mapping[str, np.ndarray]
+INT8_LEVELS = 127
 _BLOCK = 256
-# Codes of a weight go from -_LEVELS to _LEVELS: their bytes deflate to 5.5 bits, so that 81
-# million weights stay below 60 MB.
-_LEVELS = 36
 
 
 class Plain:
@@ -54,11 +52,16 @@ class Plain:
 
 
 class Quantized(Plain):
-    """Weights int8 by output, activations uint8 by row, sums int32."""
+    """Weights int8 by output, with codes from -levels to levels; activations uint8 by row, sums
+    int32."""
+
+    def __init__(self, graph: Graph, arrays: Arrays, levels: int = INT8_LEVELS) -> None:
+        super().__init__(graph, arrays)
+        self.levels = levels
 
     def embedded(self, tokens: str) -> str:
         graph, weight = self.graph, self.arrays["embedding.weight"]
-        codes, scale = _int8(weight)
+        codes, scale = _int8(weight, self.levels)
         # One table for the lookup and, in blocks with a zero at 128, for the logits.
         blocks = (*weight.shape[:1], -1, _BLOCK if weight.shape[1] % _BLOCK == 0 else 32)
         table = graph.constant(
@@ -99,19 +102,20 @@ class Quantized(Plain):
         return codes, graph.op("Unsqueeze", [scale, graph.integers(-1)])
 
     def product(self, rows: str, *names: str) -> str:
-        codes, scale = _int8(np.concatenate([self.arrays[name] for name in names]))
-        weight = self.graph.constant(names[0], codes.T, np.int8)
+        weight = np.concatenate([self.arrays[name] for name in names])
+        codes, scale = _int8(weight, self.levels)
+        table = self.graph.constant(names[0], codes.T, np.int8)
         scales = self.graph.constant(names[0] + ".scale", scale)
         one, zero = self.graph.constant("one", 1.0), self.graph.constant("zero", 128, np.uint8)
         return self.graph.op(
-            "MatMulIntegerToFloat", [rows, weight, one, scales, zero], domain=CONTRIB
+            "MatMulIntegerToFloat", [rows, table, one, scales, zero], domain=CONTRIB
         )
 
     def scaled(self, value: str, scale: str) -> str:
         return self.graph.op("Mul", [value, scale])
 
 
-def _int8(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of few levels, and the scale of each output (row)."""
-    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / _LEVELS
+def _int8(weight: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes between -levels and levels, and the scale of each output (row)."""
+    scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / levels
     return np.rint(weight / scale[:, None]).astype(np.int8), scale.astype(np.float32)

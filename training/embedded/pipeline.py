@@ -246,13 +246,11 @@ def _tower_trainer(
     from training.embedded.restore import load_run
     from training.embedded.tower import TowerTrainer, with_tower
 
-    if recipe.start is None or recipe.start_share or not 0 < tower.below < model.shape.layers:
+    if recipe.start is None or recipe.start_share:
         raise TrainingError(
-            "tower: wants `start`, no `start_share`, and `below` between 1 and the layers less one"
+            "tower: wants `start`, whose network stays as it is, and no `start_share`"
         )
     teacher = load_run(tower.teacher, recipe.out / "teacher")
-    if teacher.shape != model.shape or model.shape.tower_from:
-        raise TrainingError(f"{tower.teacher}: not a network of the shape of {recipe.start}")
     both = with_tower(model, teacher, tower.below)
     return TowerTrainer(both, teacher, tower, recipe.schedule, place, begin)
 

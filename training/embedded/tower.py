@@ -21,6 +21,7 @@ from training.embedded.loop import Device, Trainer, rate_factor
 from training.embedded.model import Attend, Decoder, Tower, compute_dtype, rotary_tables
 from training.embedded.packing import ANSWER, BODY, Packed
 from training.embedded.schedule import Schedule, TowerRecipe
+from training.errors import TrainingError
 
 # A batch has room for one token of an answer in so many, and for as many of the body.
 _TOKENS_OF_ONE = 20
@@ -38,10 +39,15 @@ class Places(NamedTuple):
 def with_tower(network: Decoder, teacher: Decoder, below: int) -> Decoder:
     """The network with a second tower over its first `below` layers, its layers the teacher's.
 
-    Raises ValueError when the two networks differ in shape or have towers of their own.
+    Raises TrainingError when the two networks differ in shape or have towers of their own, or when
+    no layer is left to either.
     """
     if network.shape != teacher.shape or network.shape.tower_from:
-        raise ValueError("a tower wants two networks of one shape, without towers")
+        raise TrainingError("tower: wants two networks of one shape, without towers of their own")
+    if not 0 < below < network.shape.layers:
+        raise TrainingError(
+            f"tower.below: {below}; share one of {network.shape.layers} layers or more, leave one"
+        )
     model = Decoder(replace(network.shape, tower_from=below))
     model.load_state_dict(network.state_dict(), strict=False)
     tower = _tower(model)
