@@ -41,14 +41,15 @@ def test_a_stage_learns_as_much_in_either_type(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vocabulary = Vocabulary.of(tokenizer)
-    recipe = Refresh(data=tmp_path, examples=160, batch=8, rate=0.02)
-    losses: dict[torch.dtype, list[float]] = {}
-    for kind in (torch.float32, torch.bfloat16):
+    losses: list[list[float]] = []
+    # The first learns next to nothing: what each of the steps meets is not equally hard.
+    for kind, rate in ((torch.float32, 1e-9), (torch.float32, 0.02), (torch.bfloat16, 0.02)):
         monkeypatch.setattr("training.embedded.refresh.compute_dtype", lambda device, k=kind: k)
-        log = tmp_path / f"{kind}.txt"
+        log = tmp_path / f"{kind}_{rate}.txt"
+        recipe = Refresh(data=tmp_path, examples=160, batch=8, rate=rate)
         refresh(load_run(run_folder / "out"), encoded, vocabulary, recipe, 1, log)
         lines = log.read_text().splitlines()
-        losses[kind] = [float(line.split("answer_loss ")[1].split()[0]) for line in lines]
-    exact, rounded = losses.values()
-    assert exact[-1] < exact[0] - 0.05
+        losses.append([float(line.split("answer_loss ")[1].split()[0]) for line in lines])
+    unlearnt, exact, rounded = losses
+    assert exact[-1] < unlearnt[-1] - 0.1
     assert rounded == pytest.approx(exact, abs=0.02)

@@ -93,11 +93,11 @@ def test_check_tells_in_one_line(neovim: Neovim) -> None:
         T.open('shop/orders.py', 16, 5)
         T.wait_for_server()
         T.suggest()
-        vim.cmd('Namewright check')
-        T.wait_for_notice('embedded is')
         T.wait('the status line', function()
           return require('namewright').status() == 'embedded'
         end)
+        vim.cmd('Namewright check')
+        T.wait_for_notice('embedded is')
         return { notices = T.notices }
     """)
     (line,) = shown["notices"]
