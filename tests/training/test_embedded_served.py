@@ -157,6 +157,26 @@ def test_candidates_carry_the_score_of_their_name(run_folder: Path, tmp_path: Pa
             assert score <= candidate.log_probability + 0.3
 
 
+def test_what_a_model_of_few_levels_learns_further_is_kept(run: Path, tmp_path: Path) -> None:
+    train("export", "--run", run, "--out", tmp_path / "few", "--version", "t", "--levels", "36")
+    restore(tmp_path / "few", tmp_path / "taught")
+    state = torch.load(tmp_path / "taught" / "weights.pt", weights_only=True)
+    random = torch.Generator().manual_seed(1)
+    learnt = {  # a fifth of the step between two of the levels
+        name: value.abs().amax() / 36 / 5 * torch.randn(value.shape, generator=random)
+        for name, value in state.items()
+        if value.ndim == 2
+    }
+    changed = {name: value + learnt.get(name, 0.0) for name, value in state.items()}
+    torch.save(changed, tmp_path / "taught" / "weights.pt")
+    train("export", "--run", tmp_path / "taught", "--out", tmp_path / "own", "--version", "own")
+    restore(tmp_path / "own", tmp_path / "again")
+    after = torch.load(tmp_path / "again" / "weights.pt", weights_only=True)
+    for name, change in learnt.items():
+        kept = ((after[name] - state[name]) * change).sum() / (change**2).sum()
+        assert kept > 0.8, name
+
+
 def test_levels_that_int8_does_not_have_are_refused(run_folder: Path, tmp_path: Path) -> None:
     told = refused("training", "export", "--run", run_folder / "out", "--out", tmp_path,
                    "--version", "t", "--levels", "200")  # fmt: skip
