@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from server.predictors.base import Cancelled, StopFlag
-from server.predictors.embedded_network import Cache, Floats, Integers
+from server.predictors.embedded_network import Booleans, Cache, Floats, Integers
 
 Found = tuple[tuple[int, ...], float]
 
@@ -15,7 +15,7 @@ Found = tuple[tuple[int, ...], float]
 class Branching(Protocol):
     """What the search asks of a network (`embedded_network.Network`)."""
 
-    def go_on(self, prompt: Cache, own: Cache | None, tokens: Integers) -> tuple[Floats, Cache]: ...
+    def go_on(self, cache: Cache, tokens: Integers, seen: Booleans) -> tuple[Floats, Cache]: ...
 
 
 def search(
@@ -39,7 +39,9 @@ def search(
     answers: list[Found] = []
     beam_tokens: list[tuple[int, ...]] = [()]
     scores = np.zeros(1, np.float32)
-    steps, own = first[None], None
+    steps, cache = first[None], prompt
+    # Which tokens after the prompt are whose: (beams, tokens read so far).
+    seen = np.zeros((1, 0), np.bool_)
     for length in range(1, longest + 1):
         totals = scores[:, None] + steps
         if length > 1:  # no answer is empty
@@ -64,8 +66,6 @@ def search(
             for origin, token in zip(origins, tokens, strict=True)
         ]
         scores = flat[best]
-        if own is not None:
-            own = own.of_branches(origins)
-        steps, new = network.go_on(prompt, own, tokens[:, None])
-        own = new if own is None else own.then(new)
+        seen = np.concatenate((seen[origins], np.eye(len(best), dtype=np.bool_)), axis=1)
+        steps, cache = network.go_on(cache, tokens, seen)
     return answers

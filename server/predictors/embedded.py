@@ -120,7 +120,8 @@ class EmbeddedPredictor:
         # A rare word may begin with an underscore of its own; it is not one of the name's.
         if question.prefix is not None and tokens[0] != self._underscore:
             first = _without(first, self._underscore)
-        steps, _ = network.go_on(prompt, None, np.array([tokens[:-1]], np.int64))
+        read = np.array(tokens[:-1], np.int64)
+        steps, _ = network.go_on(prompt, read, np.tri(len(read), dtype=np.bool_))
         rest = steps[np.arange(len(tokens) - 1), tokens[1:]]
         return self._calibrated(float(first[tokens[0]] + rest.sum()))
 

@@ -1,4 +1,4 @@
-"""The embedded network under ONNX Runtime: reads a prompt once, then goes on from it in branches.
+"""The embedded network under ONNX Runtime: reads a prompt once, then goes on with many names.
 
 `training/embedded/graph.py` writes the graph and says what its inputs are.
 """
@@ -19,31 +19,21 @@ from server.predictors.weights import ARRAYS, GRAPH
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Integers: TypeAlias = npt.NDArray[np.int64]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
+_PAST = "past_"
 _HIDDEN = np.float32(-1e9)
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Keys and values of tokens that were read: (layers, groups, [branches,] length, head)."""
+    """Keys and values of the tokens that were read: a prompt, and what several names added to it.
 
-    keys: Floats
-    values: Floats
+    `layers` are (1, groups, prompt + own, head) each, keys and values by turns.
+    """
 
-    @property
-    def length(self) -> int:
-        """How many tokens."""
-        return self.keys.shape[-2]
-
-    def of_branches(self, chosen: Integers) -> Cache:
-        """The caches of the branches that go on, which may repeat."""
-        return Cache(self.keys[:, :, chosen], self.values[:, :, chosen])
-
-    def then(self, more: Cache) -> Cache:
-        """This cache, and more tokens after it."""
-        return Cache(
-            np.concatenate((self.keys, more.keys), axis=3),
-            np.concatenate((self.values, more.values), axis=3),
-        )
+    layers: tuple[onnxruntime.OrtValue, ...]
+    prompt: int
+    own: int
 
 
 class Network:
@@ -52,6 +42,8 @@ class Network:
     def __init__(self, folder: Path, threads: int) -> None:
         """Load the graph of a folder; raises RuntimeError (ONNX Runtime's) when it cannot be."""
         onnxruntime.disable_telemetry_events()
+        # Its other way takes half as long again for prompts of this length.
+        os.environ.setdefault("ORT_GQA_DISABLE_FLASH_ATTENTION", "1")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or min(4, os.cpu_count() or 1)
         options.inter_op_num_threads = 1
@@ -68,54 +60,54 @@ class Network:
         self._session = onnxruntime.InferenceSession(
             str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
         )
-        shapes = {each.name: each.shape for each in self._session.get_inputs()}
-        layers, groups, _, head = (
-            size if isinstance(size, int) else 0 for size in shapes["prompt_keys"]
-        )
-        self._no_prompt = Cache(*(np.zeros((layers, groups, 0, head), np.float32) for _ in "kv"))
-        self._none = Cache(*(np.zeros((layers, groups, 1, 0, head), np.float32) for _ in "kv"))
+        inputs = [each for each in self._session.get_inputs() if each.name.startswith(_PAST)]
+        self._caches = [each.name.removeprefix(_PAST) for each in inputs]
+        # Their one size without a number is the length.
+        none = [size if isinstance(size, int) else 0 for size in inputs[0].shape]
+        empty = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(none, np.float32))
+        self._nothing = (empty,) * len(inputs)
 
     def read(self, prompt: Sequence[int]) -> tuple[Floats, Cache]:
         """Log-probabilities (vocabulary) of what follows a prompt, and the prompt's cache."""
-        tokens = np.array([prompt], np.int64)
-        last = np.array([len(prompt) - 1], np.int64)
-        found, cache = self._run(tokens, last, self._no_prompt, self._none)
-        return found[0], Cache(cache.keys[:, :, 0], cache.values[:, :, 0])
+        length = len(prompt)
+        # No token sees a later one: the graph sees to that.
+        found, layers = self._run(
+            np.array(prompt, np.int64), np.arange(length), np.zeros((length, length), np.float32),
+            np.array([length - 1]), self._nothing,
+        )  # fmt: skip
+        return found[0], Cache(layers, length, 0)
 
-    def go_on(self, prompt: Cache, own: Cache | None, tokens: Integers) -> tuple[Floats, Cache]:
-        """Log-probabilities (branches * length, vocabulary) after each of the branches' tokens.
+    def go_on(self, cache: Cache, tokens: Integers, seen: Booleans) -> tuple[Floats, Cache]:
+        """Log-probabilities (S, vocabulary) of what follows each of S `tokens`, and a cache of them
+        too.
 
-        `tokens` is (branches, length); `own` holds what the branches read since the prompt. The
-        cache that comes back is of `tokens` alone.
+        `seen` (S, cache.own + S) says which tokens after the prompt each one sees, itself too, as
+        the last of them.
         """
-        branches, length = tokens.shape
-        if own is None:
-            own = self._none.of_branches(np.zeros(len(tokens), dtype=np.int64))
-        return self._run(tokens, np.arange(branches * length, dtype=np.int64), prompt, own)
+        own = cache.own + len(tokens)
+        mask = np.zeros((len(tokens), cache.prompt + own), np.float32)
+        mask[:, cache.prompt :][~seen] = _HIDDEN
+        places = cache.prompt - 1 + seen.sum(axis=1)
+        found, layers = self._run(tokens, places, mask, np.arange(len(tokens)), cache.layers)
+        return found, Cache(layers, cache.prompt, own)
 
     def _run(
-        self, tokens: Integers, rows: Integers, prompt: Cache, own: Cache
-    ) -> tuple[Floats, Cache]:
-        branches, length = tokens.shape
-        first = prompt.length + own.length
-        places = np.arange(length, dtype=np.int64)
-        seen = np.arange(own.length + length, dtype=np.int64)[None] <= places[:, None] + own.length
-        logits, keys, values = self._session.run(
-            ["logits", "keys", "values"],
-            {
-                "tokens": tokens,
-                "positions": np.broadcast_to(first + places, (branches, length)),
-                "mask": np.where(seen, np.float32(0), _HIDDEN),
-                "rows": rows,
-                "prompt_keys": prompt.keys,
-                "prompt_values": prompt.values,
-                "own_keys": own.keys,
-                "own_values": own.values,
-            },
-        )
-        logits -= logits.max(axis=-1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        return logits, Cache(keys, values)
+        self, tokens: Integers, places: Integers, mask: Floats, rows: Integers,
+        past: Sequence[onnxruntime.OrtValue],
+    ) -> tuple[Floats, tuple[onnxruntime.OrtValue, ...]]:  # fmt: skip
+        value = onnxruntime.OrtValue.ortvalue_from_numpy
+        given = {
+            "tokens": value(tokens[None]),
+            "positions": value(places[None]),
+            "mask": value(mask),
+            "rows": value(rows),
+        }
+        given |= {_PAST + name: one for name, one in zip(self._caches, past, strict=True)}
+        logits, *layers = self._session.run_with_ort_values(["logits", *self._caches], given)
+        found: Floats = logits.numpy()
+        found -= found.max(axis=-1, keepdims=True)
+        found -= np.log(np.exp(found).sum(axis=-1, keepdims=True))
+        return found, tuple(layers)
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:

@@ -24,6 +24,8 @@ from server.predictors.memory import give_back
 
 _LOG = logging.getLogger("namewright.queue")
 Load: TypeAlias = Callable[[], NamePredictor]
+# How long nobody asks before freed memory goes back to the system.
+_REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +211,25 @@ class PredictionQueue:
             started = monotonic()
             answered = self._answer(entry, predictor)
             self._watcher.worked(1000 * (monotonic() - started) if answered else None)
-            # Here nobody waits for it: the answer is given, or nobody wanted it.
-            give_back()
         predictor.close()
 
     def _next(self) -> _Entry | None:
         """Wait for the next work: the newest that a person waits for, else the newest of all."""
-        with self._changed:
-            self._running = None
-            while not self._pending and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return None
-            urgent = [one for one in self._pending if one.urgent]
-            entry = (urgent or self._pending)[-1]
-            self._pending.remove(entry)
-            self._running = entry
-            return entry
+        patience: float | None = _REST_SECONDS
+        while True:
+            with self._changed:
+                self._running = None
+                if self._changed.wait_for(lambda: self._pending or self._closed, patience):
+                    return None if self._closed else self._take()
+            give_back()  # not between two answers: to take it again takes the second one longer
+            patience = None
+
+    def _take(self) -> _Entry:
+        urgent = [one for one in self._pending if one.urgent]
+        entry = (urgent or self._pending)[-1]
+        self._pending.remove(entry)
+        self._running = entry
+        return entry
 
     def _answer(self, entry: _Entry, predictor: NamePredictor) -> bool:
         """Whether the predictor gave an answer."""

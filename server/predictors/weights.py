@@ -13,7 +13,7 @@ from server.errors import NamewrightError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 GRAPH, ARRAYS, TOKENIZER = "model.onnx", "model.npz", "tokenizer.json"
 
 

@@ -103,14 +103,17 @@ def test_branches_share_a_prompt_as_if_each_had_read_it(run: Path, tmp_path: Pat
     network = Network(tmp_path, threads=1)
     prompt, branches = list(range(5, 90)), np.array([[7, 8, 9], [100, 101, 7]])
     _, cache = network.read(prompt)
-    at_once, _ = network.go_on(cache, None, branches)
-    first, own = network.go_on(cache, None, branches[:, :1])
-    second, more = network.go_on(cache, own, branches[:, 1:2])
+    itself = np.eye(2, dtype=np.bool_)
+    first, one = network.go_on(cache, branches[:, 0], itself)
+    second, two = network.go_on(one, branches[:, 1], np.hstack([itself, itself]))
     swapped = np.array([1, 0])
-    third, _ = network.go_on(cache, own.then(more).of_branches(swapped), branches[swapped, 2:])
+    seen = np.hstack([itself[swapped], itself[swapped], itself])
+    third, three = network.go_on(two, branches[swapped, 2], seen)
+    assert (three.prompt, three.own) == (len(prompt), 6)
     for row, tokens in enumerate(branches):
         read = [network.read([*prompt, *tokens[: n + 1]])[0] for n in range(3)]
-        np.testing.assert_allclose(at_once[3 * row : 3 * row + 3], read, atol=1e-4)
+        at_once, _ = network.go_on(cache, tokens, np.tri(3, dtype=np.bool_))
+        np.testing.assert_allclose(at_once, read, atol=1e-4)
         np.testing.assert_allclose([first[row], second[row], third[1 - row]], read, atol=1e-4)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from server.predictors.base import Cancelled, StopFlag
 from server.predictors.beam_search import Found, search
-from server.predictors.embedded_network import Cache, Floats, Integers
+from server.predictors.embedded_network import Booleans, Cache, Floats, Integers
 
 VOCABULARY, END, LONGEST = 5, 0, 4
 
@@ -22,24 +22,30 @@ def log_softmax(values: Floats) -> Floats:
 
 
 class Table:
-    """A network that knows of a branch what its cache holds: the tokens it has read."""
+    """A network that knows of each token the ones it sees: the branch that it goes on."""
 
     def __init__(self, seed: int, sharpness: float) -> None:
         self.seed, self.sharpness = seed, sharpness
-        self.prompt = Cache(*np.zeros((2, 1, 1, 3, 1), np.float32))
+        self.prompt = Cache((), prompt=3, own=0)
+        self.read: dict[int, list[int]] = {id(self.prompt): []}
+        self.caches = [self.prompt]
         self.widths: list[int] = []
 
     def after(self, tokens: tuple[int, ...]) -> Floats:
         random = np.random.default_rng([self.seed, *tokens])
         return log_softmax((random.standard_normal(VOCABULARY) * self.sharpness).astype(np.float32))
 
-    def go_on(self, prompt: Cache, own: Cache | None, tokens: Integers) -> tuple[Floats, Cache]:
-        assert prompt is self.prompt
+    def go_on(self, cache: Cache, tokens: Integers, seen: Booleans) -> tuple[Floats, Cache]:
         self.widths.append(len(tokens))
-        new = tokens.astype(np.float32)[None, None, :, :, None]
-        cache = Cache(new, new)
-        read = (cache if own is None else own.then(cache)).keys[0, 0, :, :, 0].astype(int)
-        return np.stack([self.after(tuple(map(int, row))) for row in read]), cache
+        read = [*self.read[id(cache)], *map(int, tokens)]
+        assert seen.shape == (len(tokens), len(read))
+        assert cache.prompt == 3
+        after = Cache((), cache.prompt, len(read))
+        self.read[id(after)] = read
+        self.caches.append(after)  # keeps its id from being given again
+        branches = [tuple(read[place] for place in np.flatnonzero(row)) for row in seen]
+        assert all(branch[-1] == token for branch, token in zip(branches, tokens, strict=True))
+        return np.stack([self.after(branch) for branch in branches]), after
 
 
 def find(table: Table, beams: int, count: int, stop: StopFlag | None = None) -> list[Found]:

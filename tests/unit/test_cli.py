@@ -352,18 +352,18 @@ def assert_one_line(done: subprocess.CompletedProcess[str], expected: str) -> No
         ({"manifest.json": "[]"}, "not a manifest"),
         ({"manifest.json": '{"format": 99, "version": "9", "sha256": {}}'}, "upgrade namewright"),
         (
-            {"manifest.json": '{"format": 2, "version": "6", "sha256": {}}'},
+            {"manifest.json": '{"format": 3, "version": "7", "sha256": {}}'},
             "export the model again",
         ),
         (
             {
-                "manifest.json": '{"format": 3, "version": "1", "sha256": {"model.npz": "00"}}',
+                "manifest.json": '{"format": 4, "version": "1", "sha256": {"model.npz": "00"}}',
                 "model.npz": "truncated",
             },
             "damaged",
         ),
         (
-            {"manifest.json": '{"format": 3, "version": "1", "sha256": {"model.npz": "00"}}'},
+            {"manifest.json": '{"format": 4, "version": "1", "sha256": {"model.npz": "00"}}'},
             "cannot be read",
         ),
     ],

@@ -10,7 +10,7 @@ from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import set_external_data
 
 from server.predictors.weights import ARRAYS, GRAPH
-from training.embedded.graph import build
+from training.embedded.graph import BOTH_WAYS, build
 from training.embedded.graph_weights import INT8_LEVELS, Arrays
 from training.embedded.model import Shape
 
@@ -39,12 +39,14 @@ def export(arrays: Arrays, shape: Shape, out: Path, *, levels: int = INT8_LEVELS
     onnx.save_model(model, str(out / GRAPH))
 
 
-def constants(folder: Path) -> tuple[onnx.GraphProto, dict[str, np.ndarray]]:
-    """The graph of a folder that `export` wrote, and all its constants by name."""
-    graph = onnx.load(str(folder / GRAPH), load_external_data=False).graph
+def constants(folder: Path) -> tuple[dict[str, np.ndarray], bool]:
+    """All constants by name of a folder that `export` wrote, and whether its network reads prompts
+    both ways."""
+    model = onnx.load(str(folder / GRAPH), load_external_data=False)
     with np.load(folder / ARRAYS, allow_pickle=False) as file:
         found = {name: file[name] for name in file.files}
-    for each in graph.initializer:
+    for each in model.graph.initializer:
         if each.data_location != TensorProto.EXTERNAL:
             found[each.name] = numpy_helper.to_array(each)
-    return graph, found
+    said = {each.key: each.value for each in model.metadata_props}
+    return found, said[BOTH_WAYS] == str(True)

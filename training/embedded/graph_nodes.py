@@ -29,16 +29,25 @@ class Graph:
     def integers(self, *values: int) -> str:
         return self.constant("_".join(["int", *map(str, values)]), values, np.int64)
 
+    def node(
+        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
+        """A node whose outputs have names of their own."""
+        domain = attributes.pop("domain", "")
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), list(outputs), domain=domain, **attributes)
+        )
+
     def ops(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
         self._count += 1
         names = [f"{kind}_{self._count}_{index}" for index in range(outputs)]
-        self._add(kind, inputs, names, attributes)
+        self.node(kind, inputs, names, **attributes)
         return names
 
     def op(self, kind: str, inputs: Sequence[str], name: str = "", **attributes: Any) -> str:
         self._count += 1
         name = name or f"{kind}_{self._count}"
-        self._add(kind, inputs, [name], attributes)
+        self.node(kind, inputs, [name], **attributes)
         return name
 
     def reshape(self, value: str, *shape: int) -> str:
@@ -46,15 +55,6 @@ class Graph:
 
     def transpose(self, value: str, *order: int) -> str:
         return self.op("Transpose", [value], perm=order)
-
-    def join(self, *parts: str | int) -> str:
-        """A shape made of known numbers and one-element tensors."""
-        return self.op("Concat", [p if isinstance(p, str) else self.integers(p) for p in parts],
-                       axis=0)  # fmt: skip
-
-    def branch(self, name: str, nodes: list[NodeProto], outputs: Sequence[str]) -> Any:
-        infos = [helper.make_tensor_value_info(output, FLOAT, None) for output in outputs]
-        return helper.make_graph(nodes, name, [], infos)
 
     def model(self, inputs: list[Any], outputs: list[Any]) -> ModelProto:
         constants = [numpy_helper.from_array(value, name) for name, value in self.constants.items()]
@@ -64,11 +64,3 @@ class Graph:
             helper.make_opsetid(CONTRIB, _CONTRIB_VERSION),
         ]
         return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-
-    def _add(
-        self, kind: str, inputs: Sequence[str], outputs: list[str], attributes: dict[str, Any]
-    ) -> None:
-        domain = attributes.pop("domain", "")
-        self.nodes.append(
-            helper.make_node(kind, list(inputs), outputs, domain=domain, **attributes)
-        )

@@ -28,15 +28,15 @@ class Plain:
         return self.graph.constant(name, self.arrays[name])
 
     def embedded(self, tokens: str) -> str:
-        flat = self.graph.reshape(tokens, -1)
         table = self.graph.constant("embedding", self.arrays["embedding.weight"])
-        return self.graph.op("Gather", [table, flat], axis=0)
+        return self.graph.op("Gather", [table, tokens], axis=0)
 
     def logits(self, hidden: str) -> str:
         return self.graph.op("MatMul", [hidden, self.graph.transpose("embedding", 1, 0)])
 
-    def rows(self, value: str) -> tuple[str, str]:
-        """A matrix ready for `product`, and what its rows' results are to be multiplied by."""
+    def rows(self, value: str, count: str) -> tuple[str, str]:
+        """A matrix (1, count, width) ready for `product`, and what its rows' results are to be
+        multiplied by; there are as many rows as the input `count` has numbers."""
         return value, self.graph.constant("one", 1.0)
 
     def product(self, rows: str, *names: str) -> str:
@@ -58,6 +58,7 @@ class Quantized(Plain):
     def __init__(self, graph: Graph, arrays: Arrays, levels: int = INT8_LEVELS) -> None:
         super().__init__(graph, arrays)
         self.levels = levels
+        self._made: set[str] = set()
 
     def embedded(self, tokens: str) -> str:
         graph, weight = self.graph, self.arrays["embedding.weight"]
@@ -67,12 +68,11 @@ class Quantized(Plain):
         table = graph.constant(
             "embedding", (codes.astype(np.int16) + 128).reshape(blocks), np.uint8
         )
-        flat = graph.reshape(tokens, -1)
-        found = graph.reshape(graph.op("Gather", [table, flat], axis=0), -1, weight.shape[1])
+        found = graph.reshape(graph.op("Gather", [table, tokens], axis=0), 1, -1, weight.shape[1])
         centred = graph.op(
             "Sub", [graph.op("Cast", [found], to=FLOAT), graph.constant("centre", 128.0)]
         )
-        scales = graph.op("Gather", [graph.constant("embedding.scale", scale), flat], axis=0)
+        scales = graph.op("Gather", [graph.constant("embedding.scale", scale), tokens], axis=0)
         return graph.op("Mul", [centred, graph.op("Unsqueeze", [scales, graph.integers(-1)])])
 
     def logits(self, hidden: str) -> str:
@@ -89,17 +89,26 @@ class Quantized(Plain):
             accuracy_level=4,  # int8 activations
         )
 
-    def rows(self, value: str) -> tuple[str, str]:
+    def rows(self, value: str, count: str) -> tuple[str, str]:
         graph = self.graph
-        largest = graph.op("ReduceMax", [graph.op("Abs", [value]), graph.integers(-1)], keepdims=0)
+        # Two axes, the first of one: so the scales have the one axis that is wanted of them.
+        axes = graph.integers(0, 2)
+        largest = graph.op("ReduceMax", [graph.op("Abs", [value]), axes], keepdims=0)
+        # A row of zeros has scale 0 and any codes: its results are zeros again.
         scale = graph.op("Mul", [largest, graph.constant("step", 1 / 127)])
-        scale = graph.op("Max", [scale, graph.constant("least", 1e-12)])
-        zero = graph.op(
-            "Expand",
-            [graph.constant("zero", 128, np.uint8), graph.op("Shape", [scale])],
-        )
-        codes = graph.op("QuantizeLinear", [value, scale, zero], axis=0)
+        codes = graph.op("QuantizeLinear", [value, scale, self._zeros(count)], axis=1)
         return codes, graph.op("Unsqueeze", [scale, graph.integers(-1)])
+
+    def _zeros(self, count: str) -> str:
+        """The code of zero, for each of the rows; one node serves all products."""
+        name = f"zeros_of_{count}"
+        if name not in self._made:
+            self._made.add(name)
+            length = self.graph.op("Size", [count])
+            length = self.graph.op("Unsqueeze", [length, self.graph.integers(0)])
+            zero = self.graph.constant("zero", 128, np.uint8)
+            self.graph.op("Expand", [zero, length], name)
+        return name
 
     def product(self, rows: str, *names: str) -> str:
         weight = np.concatenate([self.arrays[name] for name in names])

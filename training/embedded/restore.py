@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from dataset.storage import settled, write_text
@@ -26,8 +25,8 @@ def restore(served: Path, run: Path) -> None:
     WeightsError when `served` is damaged or foreign.
     """
     weights = open_weights(served)
-    graph, constants = read_constants(weights.folder)
-    shape = replace(_shape(constants), both_ways=_reads_both_ways(graph))
+    constants, both_ways = read_constants(weights.folder)
+    shape = replace(_shape(constants), both_ways=both_ways)
     run.mkdir(parents=True, exist_ok=True)
     state = {name: torch.from_numpy(value) for name, value in _state(constants, shape).items()}
     # Each process of a run restores for itself, and one may read what another is writing.
@@ -68,12 +67,6 @@ def _count(constants: Constants, prefix: str) -> int:
     while f"{prefix}layers.{count}.attention.norm.weight" in constants:
         count += 1
     return count
-
-
-def _reads_both_ways(graph: onnx.GraphProto) -> bool:
-    """Whether prompts go through no causal attention."""
-    branches = (part.g for node in graph.node if node.op_type == "If" for part in node.attribute)
-    return all(n.op_type != "GroupQueryAttention" for branch in branches for n in branch.node)
 
 
 def _state(constants: Constants, shape: Shape) -> Constants:
