@@ -115,7 +115,7 @@ class Annotations:
         """Return the right side of the one assignment that a type's name comes from."""
         if at.kind == "identifier":
             table = at.file.table(at.text)
-            scope = table.scope_of(at.scopes(), at.start)
+            scope = table.scope_of(at.scopes(), at.chain)
             bindings = [binding(at.file, one) for one in table.bindings.get(scope, ())]
         else:
             receiver, name = at.field("object"), at.field("attribute")

@@ -63,7 +63,9 @@ def _in_module(
         if star.file is not None and star.file.path not in family.modules:
             found = star.file.table(new).bindings.get(MODULE, ())
             if found and not name.startswith("_"):
-                reason = f"{name} also comes from `import *` of {star.dotted}"
+                path = star.file.path
+                origin = path.parent.name if path.stem == "__init__" else path.stem
+                reason = f"{name} also comes from `import *` of {origin}"
                 yield Collision(reason, file.path, 1)
 
 

@@ -232,7 +232,7 @@ class Evidence:
         table = receiver.file.table(receiver.text)
         if receiver.kind == "attribute" or not table.mentions:
             return False
-        bound = table.bindings.get(table.scope_of(receiver.scopes(), receiver.start), ())
+        bound = table.bindings.get(table.scope_of(receiver.scopes(), receiver.chain), ())
         if not bound:
             return not receiver.file.is_example
         return any(one.role == "import" for one in bound)

@@ -59,9 +59,9 @@ def _given(inference: Inference, one: Binding) -> Iterator[Place]:
     name = one.mention.chain[-1].text or b""
     if one.mention.role == "store" and one.mention.scopes[-1].kind != "class":
         table = one.file.table(name)
-        scope = table.scope_of(one.mention.scopes, one.start)
+        scope = table.scope_of(one.mention.scopes, one.mention.chain)
         for mention in table.mentions:
-            if mention.role == "load" and table.scope_of(mention.scopes, mention.start) == scope:
+            if mention.role == "load" and table.scope_of(mention.scopes, mention.chain) == scope:
                 yield from _put(place(one.file, mention.chain))
         return
     owner = _owner(one)

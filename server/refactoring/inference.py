@@ -14,7 +14,7 @@ from server.refactoring.filled import with_contents
 from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.lookup import Lookup, definition_of
 from server.refactoring.narrowing import Narrowing
-from server.refactoring.syntax import MODULE, Scope
+from server.refactoring.syntax import BUILTINS, MODULE, Scope
 from server.refactoring.targets import RAISED, Targets
 from server.refactoring.values import (
     NOTHING,
@@ -154,9 +154,9 @@ class Inference:
         if narrowed:
             return narrowed
         table = file.table(name)
-        scope = table.scope_of(at.scopes(), at.start)
+        scope = table.scope_of(at.scopes(), at.chain)
         found = table.bindings.get(scope, ())
-        if not found and scope == MODULE:
+        if not found and scope in {MODULE, BUILTINS}:
             return self._unbound(file, name)
         return self.bound([binding(file, one) for one in found])
 

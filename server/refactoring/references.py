@@ -56,7 +56,7 @@ def name_verdict(
     if mention.role not in _NAME_ROLES:
         return OTHER
     table = file.table(family.name)
-    scope = table.scope_of(mention.scopes, mention.start)
+    scope = table.scope_of(mention.scopes, mention.chain)
     if mention.binds:
         scope = next((one for one, found in table.bindings.items() if mention in found), scope)
     if (file.path, scope) not in family.scopes:

@@ -6,6 +6,7 @@ syntax tree is asked about those places alone.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,15 +37,19 @@ _COMPREHENSIONS = {
 }  # fmt: skip
 _TYPE_ALIAS = "type_alias_statement"
 _PARAMETER_LISTS = {"parameters", "lambda_parameters"}
+_BOUND_AT_THE_END = {
+    "assignment", "augmented_assignment", "function_definition", "class_definition",
+}  # fmt: skip
 
 
 class Scope(NamedTuple):
     """A scope of a file, known by its kind and where its node starts."""
 
-    kind: Literal["module", "class", "function", "comprehension"]
+    kind: Literal["builtins", "module", "class", "function", "comprehension"]
     start: int
 
 
+BUILTINS = Scope("builtins", 0)  # around every module
 MODULE = Scope("module", 0)
 Chain = tuple[Node, ...]  # from the file's root down to a node
 
@@ -74,11 +79,12 @@ class NameTable:
     declared_global: frozenset[Scope]
     declared_nonlocal: frozenset[Scope]
 
-    def scope_of(self, scopes: tuple[Scope, ...], position: int | None = None) -> Scope:
+    def scope_of(self, scopes: tuple[Scope, ...], use: Chain | None = None) -> Scope:
         """Return the scope in which the name has its meaning for code inside `scopes`.
 
-        With the `position` of a use, a class body gives it no meaning before it binds the name:
-        `name = staticmethod(name)` reads the outer one.
+        With the chain of a use, code that runs before its scope binds the name reads an outer one
+        (`name = staticmethod(name)`, `def list(self, rows=list())`), and a type that is built in is
+        not the function of its name: `-> list` means the class, also below a method `list`.
         """
         innermost = scopes[-1]
         for scope in reversed(scopes):
@@ -87,21 +93,40 @@ class NameTable:
             if scope.kind == "class" and scope != innermost:
                 continue
             if scope in self.bindings and scope not in self.declared_nonlocal:
-                if scope.kind == "class" and position is not None:
-                    found = self.bindings[scope]
-                    is_use = all(one.start != position for one in found)
-                    if is_use and position < min(_bound_from(one) for one in found):
-                        continue
-                return scope
+                if use is None or not self._is_passed_over(scope, innermost, use):
+                    return scope
+                if scope == MODULE:
+                    return BUILTINS
         return MODULE
+
+    def _is_passed_over(self, scope: Scope, innermost: Scope, use: Chain) -> bool:
+        found, start = self.bindings[scope], use[-1].start_byte
+        if any(one.start == start for one in found):
+            return False
+        is_builtin = hasattr(builtins, (found[0].chain[-1].text or b"").decode("utf-8", "replace"))
+        if is_builtin and _is_type(use) and all(one.role == "def" for one in found):
+            return True
+        # A module's code that runs too early fails, unless the name is built in.
+        is_ordered = scope == innermost and (scope.kind == "class" or is_builtin)
+        return is_ordered and start < min(_bound_from(one) for one in found)
+
+
+def _is_type(use: Chain) -> bool:
+    """Whether a use stands in an annotation, and in no call there: `Annotated[int, Field(…)]`."""
+    for node in reversed(use):
+        if node.type in {"call", "block", "function_definition", "class_definition"}:
+            return False
+        if node.type == "type":
+            return True
+    return False
 
 
 def _bound_from(mention: Mention) -> int:
-    """Return the offset from which a binding holds: the end of its assignment."""
+    """Return the offset from which a binding holds: the end of its assignment or definition."""
     for node in reversed(mention.chain):
-        if node.type in {"assignment", "augmented_assignment"}:
+        if node.type in _BOUND_AT_THE_END:
             return node.end_byte
-        if node.type in {"block", "function_definition", "class_definition"}:
+        if node.type == "block":
             break
     return mention.start
 

@@ -139,6 +139,6 @@ def test_roles(source: str) -> None:
 def test_scopes_skip_classes_and_know_comprehensions() -> None:
     source = b"x = 1\nclass A:\n    x = 2\n    def f(self): return x\n    y = [x for x in x]\n"
     table = name_table(source, parse(source), b"x")
-    kinds = [table.scope_of(one.scopes, one.start).kind for one in table.mentions]
+    kinds = [table.scope_of(one.scopes, one.chain).kind for one in table.mentions]
     assert kinds == ["module", "class", "module", "comprehension", "comprehension", "class"]
     assert table.scope_of(table.mentions[0].scopes) == MODULE

@@ -180,6 +180,41 @@ CERTAIN: dict[str, Project] = {
 }
 
 
+# Functions called like what is built in: types, and code that runs before they exist, stay.
+BUILT_IN: dict[str, Project] = {
+    "a method, above and below it": {
+        "a.py": "class A:\n    first: list = list()\n\n"
+        "    def «list»(self, rows: list = list(), *, kind=list) -> list[int]:\n"
+        "        return list(rows)\n\n"
+        "    def pairs(self, one: list | None) -> dict[str, list[int]]:\n"
+        "        found: list[int] = self.«list»()\n        return {'': found}\n\n"
+        "    def quoted(self) -> 'list[int]': ...\n"
+        "    again = «list»\n",
+        "b.py": "from a import A\nrows: list = A().«list»()\n",
+    },
+    "a property of its own name": {
+        "a.py": "class A:\n    @property\n    def «property»(self) -> property: ...\n"
+        "    @«property».setter\n    def «property»(self, value: int): ...\n",
+    },
+    "a command of a module": {
+        "a.py": "from __future__ import annotations\n\n"
+        "def «list»(rows: list = list()) -> list[int]: ...\n\n"
+        "def other(rows: list[int]) -> list:\n    kept: list = «list»(rows)\n    return kept\n",
+        "b.py": "from a import «list»\n\n«list»()\n",
+    },
+}
+
+
+@pytest.mark.parametrize("project", BUILT_IN.values(), ids=BUILT_IN.keys())
+def test_what_is_built_in_is_not_the_function_of_its_name(
+    tmp_path: Path, project: Project
+) -> None:
+    first = next(iter(project.values()))
+    old = first[first.index("«") + 1 : first.index("»")]
+    plan = plan_project(tmp_path, project)
+    assert renamed(tmp_path, project, plan, doubtful=False) == expected(project, old)
+
+
 @pytest.mark.parametrize("project", CERTAIN.values(), ids=CERTAIN.keys())
 def test_certain_edits_are_the_marked_ones(tmp_path: Path, project: Project) -> None:
     first = next(iter(project.values()))
