@@ -8,6 +8,7 @@ import pytest
 
 from dataset.question import Question
 from server.errors import NamewrightError
+from server.predictors import queue as queue_module
 from server.predictors.base import Cancelled, Candidate, Identity, StopFlag
 from server.predictors.cache import AnswerCache
 from server.predictors.queue import Job, PredictionQueue
@@ -82,6 +83,25 @@ def test_an_answer_holds_names_and_the_present_score(gate: Gate, queue: Predicti
     assert known.present_log_probability == -0.7
     assert queue.cached(Question("one"), "old") == answer
     assert queue.cached(Question("one"), "other") is None
+
+
+def test_memory_goes_back_when_nobody_asks(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = threading.Semaphore(0)
+    monkeypatch.setattr(queue_module, "give_back", given.release)
+    monkeypatch.setattr(queue_module, "_REST_SECONDS", 0.2)
+    queue = PredictionQueue(lambda: gate, AnswerCache(), k=5)
+    futures = [queue.submit(job(text, origin=text)) for text in ("one", "two")]
+    begun(gate)
+    gate.open.release(2)
+    assert all(future.result(PATIENCE) for future in futures)
+    assert not given.acquire(blocking=False)  # not between two answers
+    assert given.acquire(timeout=PATIENCE)
+    assert not given.acquire(timeout=0.5)  # once in a rest
+    gate.open.release()
+    assert queue.submit(job("three")).result(PATIENCE)
+    assert given.acquire(timeout=PATIENCE)
+    queue.close()
+    assert gate.closed.wait(PATIENCE)
 
 
 def test_the_newest_question_is_asked_first(gate: Gate, queue: PredictionQueue) -> None:

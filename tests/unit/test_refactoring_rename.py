@@ -206,9 +206,7 @@ BUILT_IN: dict[str, Project] = {
 
 
 @pytest.mark.parametrize("project", BUILT_IN.values(), ids=BUILT_IN.keys())
-def test_what_is_built_in_is_not_the_function_of_its_name(
-    tmp_path: Path, project: Project
-) -> None:
+def test_what_is_built_in_is_not_the_function_of_its_name(tmp_path: Path, project: Project) -> None:
     first = next(iter(project.values()))
     old = first[first.index("«") + 1 : first.index("»")]
     plan = plan_project(tmp_path, project)
