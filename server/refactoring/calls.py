@@ -79,9 +79,19 @@ class Calls:
                 for one in wanted:
                     found |= one
             elif not value.of.outside:
-                for method in self._inference.attribute(frozenset({value}), b"__iter__"):
-                    if isinstance(method, FunctionValue):
-                        found |= self.elements(self.returned(method))
+                iterators = self._given_by(value, b"__iter__")
+                own = {one for one in iterators if _is_of_project(one)}  # often the value itself
+                found |= self.elements(iterators - own)
+                for one in own:
+                    found |= self._given_by(one, b"__next__")
+        return frozenset(found)
+
+    def _given_by(self, value: Value, method: bytes) -> Values:
+        """Return what calling a method of the value gives."""
+        found: set[Value] = set()
+        for one in self._inference.attribute(frozenset({value}), method):
+            if isinstance(one, FunctionValue):
+                found |= self.returned(one)
         return frozenset(found)
 
     def subscript(self, at: Place) -> Values:
@@ -102,9 +112,7 @@ class Calls:
                 else:
                     found |= one.items[-1]
             elif isinstance(one, InstanceValue) and not one.of.outside:
-                for method in self._inference.attribute(frozenset({one}), b"__getitem__"):
-                    if isinstance(method, FunctionValue):
-                        found |= self.returned(method)
+                found |= self._given_by(one, b"__getitem__")
         return frozenset(found)
 
     def display(self, at: Place) -> Values:
@@ -311,3 +319,7 @@ def results(body: Place) -> list[tuple[Place, bool]]:
 
 
 _STATEMENTS = {"block", "decorated_definition", "assignment", "expression_statement"}
+
+
+def _is_of_project(value: Value) -> bool:
+    return isinstance(value, InstanceValue) and not value.items and not value.of.outside

@@ -12,6 +12,19 @@ TWO = "class A:\n    def «old»(self): ...\n\n\nclass B:\n    def old(self): ..
 IMPORTED = "from a import A, B\n"
 
 CERTAIN: dict[str, Project] = {
+    "what an iterator that gives itself gives": {
+        "a.py": TWO + "class Each:\n    def __iter__(self):\n        return self\n\n"
+        "    def __next__(self):\n        return A()\n",
+        "b.py": "from a import Each\n\nfor x in Each():\n    x.«old»()\n",
+    },
+    "what iterators that make one another give": {
+        "a.py": TWO + "class One:\n    def __iter__(self):\n        return Two()\n\n"
+        "    def __next__(self):\n        return A()\n\n\n"
+        "class Two:\n    def __iter__(self):\n        return One()\n\n"
+        "    def __next__(self):\n        return B()\n",
+        "b.py": "from a import One, Two\n\nfor x in One():\n    x.old()\n"
+        "for y in Two():\n    y.«old»()\n",
+    },
     "a name for a union": {
         "a.py": "import typing as t\n" + TWO + "Both = t.Union['B', None]\nOurs = t.Optional[A]\n",
         "b.py": "import a\nfrom a import Both\n\ndef f(x: Both, y: a.Ours):\n"
