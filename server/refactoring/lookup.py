@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from server.refactoring.index import ProjectIndex, SourceFile
 from server.refactoring.modules import nearest
 from server.refactoring.syntax import MODULE, chain_at
 from server.refactoring.values import Binding, ModuleValue, OutsideValue, Place, binding, place
+
+_SPACING = re.compile(rb"[\\\s]+")
 
 
 class Lookup:
@@ -28,9 +31,10 @@ class Lookup:
             if found is not None:
                 return found
         path = self._index.environment.find(dotted)
-        if path is None:
-            return None
-        return ModuleValue(dotted, self._index.outside(path))
+        if path is not None:
+            return ModuleValue(dotted, self._index.outside(path))
+        # A script finds what lies beside it, in a package too.
+        return None if importer.outside else self._relative(f".{dotted}", importer)
 
     def source_module(self, dotted: str) -> ModuleValue | None:
         """Return an outside module's source instead of its stub."""
@@ -71,7 +75,7 @@ class Lookup:
         origin = statement.child_by_field_name("module_name")
         if origin is None or origin.text is None:
             return None
-        dotted = origin.text.decode("utf-8", "replace").replace(" ", "")
+        dotted = dotted_name(origin.text)
         module = self.module(dotted, found.file)
         if module is None:
             return OutsideValue(f"{dotted}.{name.decode('utf-8', 'replace')}"), None
@@ -95,7 +99,7 @@ class Lookup:
                 if node.type == "import_from_statement":
                     origin = node.child_by_field_name("module_name")
                     if origin is not None and origin.text is not None:
-                        yield origin.text.decode("utf-8", "replace").replace(" ", "")
+                        yield dotted_name(origin.text)
             start = data.find(b"import *", start + 8)
 
     def _relative(self, dotted: str, importer: SourceFile) -> ModuleValue | None:
@@ -146,6 +150,11 @@ class Lookup:
                 name[:at] for name in names for at, mark in enumerate(name) if mark == "."
             }
         return ModuleValue(dotted, None) if dotted in self._packages else None
+
+
+def dotted_name(text: bytes) -> str:
+    """Return a module's name as an import statement spells it, maybe over several lines."""
+    return _SPACING.sub(b"", text).decode("utf-8", "replace")
 
 
 def definition_of(found: Binding) -> Place:

@@ -9,6 +9,7 @@ from typing import Literal
 from server.refactoring.family import Family, import_origin
 from server.refactoring.index import SourceFile
 from server.refactoring.inference import Inference
+from server.refactoring.lookup import dotted_name
 from server.refactoring.syntax import Mention
 from server.refactoring.targets import RAISED
 from server.refactoring.values import (
@@ -77,7 +78,7 @@ def _imports_family(
     origin = None if statement is None else statement.child_by_field_name("module_name")
     if origin is None or origin.text is None:
         return False
-    module = inference.lookup.module(origin.text.decode("utf-8", "replace").replace(" ", ""), file)
+    module = inference.lookup.module(dotted_name(origin.text), file)
     return module is not None and module.file is not None and module.file.path in family.modules
 
 

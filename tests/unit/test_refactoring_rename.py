@@ -18,6 +18,18 @@ CERTAIN: dict[str, Project] = {
         "b.py": "from p import «old» as mine\nimport p.a\nmine(p.«old», p.a.«old»)\n",
         "c.py": "import p as q\nq.«old»()\nold = 1\n",
     },
+    "a module's name over two lines": {
+        "p/q/a.py": "def «old»(): ...\n",
+        "b.py": "from p.q \\\n    .a import «old»\n\n«old»()\n",
+    },
+    "what lies beside a script, in a package too": {
+        "p/tests/fake.py": "class Fake:\n    def «old»(self): ...\n",
+        "p/tests/__init__.py": "",
+        "p/__init__.py": "",
+        "p/tests/run.py": "import fake\n\nfake.Fake().«old»()\n",
+        "p/tests/other.py": "from fake import Fake\n\nFake().«old»()\n",
+        "p/lone.py": "import fake\n\nfake.old()\n",
+    },
     "star imports through a package that never says the name": {
         "p/a.py": "def «old»(): ...\n__all__ = ['«old»']\n",
         "p/__init__.py": "from .a import *\n",
