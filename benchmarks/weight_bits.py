@@ -18,7 +18,7 @@ from onnx import helper
 from rich.console import Console
 from rich.table import Table
 
-from training.embedded.graph_nodes import CONTRIB, FLOAT, Graph
+from training.embedded.graph_nodes import CONTRIB, FLOAT, INT, Graph
 from training.embedded.graph_weights import Arrays, Plain, Quantized
 from training.embedded.pipeline import ShapeRecipe
 
@@ -70,7 +70,7 @@ def stack(bits: int, block: int, layers: int) -> tuple[onnxruntime.InferenceSess
     network = Quantized(graph, arrays) if bits == 8 else FourBits(graph, arrays, block)
 
     def product(value: str, name: str) -> str:
-        rows, scale = network.rows(value)
+        rows, scale = network.rows(value, "tokens")
         return network.scaled(network.product(rows, name), scale)
 
     value = "hidden"
@@ -78,16 +78,18 @@ def stack(bits: int, block: int, layers: int) -> tuple[onnxruntime.InferenceSess
         sizes = graph.integers(width, keys)
         queries, _ = graph.ops("Split", [product(value, f"{layer}.qkv"), sizes], 2, axis=-1)
         value = product(queries, f"{layer}.o")
-        rows, scale = network.rows(value)
+        rows, scale = network.rows(value, "tokens")
         gate, up = (network.product(rows, f"{layer}.{part}") for part in ("gate", "up"))
         wide = graph.op("Mul", [network.scaled(gate, scale), network.scaled(up, scale)])
         value = product(wide, f"{layer}.down")
     graph.op("Identity", [value], "out")
-    ends = [helper.make_tensor_value_info(name, FLOAT, ["n", width]) for name in ("hidden", "out")]
+    info = helper.make_tensor_value_info
+    ends = [info(name, FLOAT, [1, "n", width]) for name in ("hidden", "out")]
+    inputs = [ends[0], info("tokens", INT, [1, "n"])]  # as many as there are rows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     options.log_severity_level = 3  # errors
-    content = graph.model(ends[:1], ends[1:]).SerializeToString()
+    content = graph.model(inputs, ends[1:]).SerializeToString()
     weights = sum(array.size for array in arrays.values()) + VOCABULARY * width
     # A block's scale has four bytes here; two would do.
     each = bits / 8 + (2 / block if block else 0)
@@ -97,12 +99,13 @@ def stack(bits: int, block: int, layers: int) -> tuple[onnxruntime.InferenceSess
 
 def main() -> None:
     stacks = [stack(*each) for each in STACKS]
-    hidden = np.random.default_rng(1).standard_normal((TOKENS, SHIPPED.width), np.float32)
+    hidden = np.random.default_rng(1).standard_normal((1, TOKENS, SHIPPED.width), np.float32)
+    given = {"hidden": hidden, "tokens": np.zeros((1, TOKENS), np.int64)}
     times: list[list[float]] = [[] for _ in stacks]
     for _ in range(ROUNDS):
         for (session, _), taken in zip(stacks, times, strict=True):
             started = time.perf_counter()
-            session.run(["out"], {"hidden": hidden})
+            session.run(["out"], given)
             taken.append(1_000 * (time.perf_counter() - started))
     table = Table("bits", "block", "layers", "MB", "ms", "against the first")
     middle = [statistics.median(taken[WARM:]) for taken in times]
