@@ -20,7 +20,7 @@ from rich.table import Table
 
 from training.embedded.graph_nodes import CONTRIB, FLOAT, INT, Graph
 from training.embedded.graph_weights import Arrays, Plain, Quantized
-from training.embedded.pipeline import ShapeRecipe
+from training.embedded.recipe import ShapeRecipe
 
 SHIPPED = ShapeRecipe()
 VOCABULARY = 16_384

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from dataset.__main__ import main as dataset_main
 from tests.training.embedded_runs import RECIPE, own_examples, run_module
 from training.__main__ import main as training_main
-from training.embedded.packing import Encoded, encode_examples
+from training.embedded.encoding import Encoded, encode_examples
 from training.embedded.tokenizer import train_tokenizer
 from training.random_base import SHAPES, write_base
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from dataset.extract import functions_with_siblings
 from dataset.question import ask
-from training.embedded.packing import (
-    Example,
-)
+from training.embedded.encoding import Example
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """\

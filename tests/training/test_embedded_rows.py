@@ -14,19 +14,18 @@ from tests.training.embedded_runs import (
     own_rows,
 )
 from training.embedded.batches import Plan, batches
+from training.embedded.encoding import Encoded, line_starts
 from training.embedded.packing import (
     ANSWER,
     BODY,
     NOTHING,
     PROMPT,
     Dropout,
-    Encoded,
     Packed,
     example_tokens,
     pack,
     thin,
 )
-from training.embedded.pipeline import line_starts
 
 
 def test_words_of_names_are_pieces_of_their_own(tokenizer: Tokenizer) -> None:

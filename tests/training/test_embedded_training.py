@@ -25,14 +25,10 @@ from training.embedded.attention import (
     positions_and_documents,
     prompt_attention,
 )
+from training.embedded.encoding import Encoded, load_encoded
 from training.embedded.loop import Device, Trainer
 from training.embedded.model import Attend, Decoder, Shape, causal_attention
-from training.embedded.packing import (
-    Dropout,
-    Encoded,
-    pack,
-)
-from training.embedded.pipeline import load_encoded
+from training.embedded.packing import Dropout, pack
 from training.embedded.schedule import Schedule
 
 

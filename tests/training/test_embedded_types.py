@@ -9,8 +9,8 @@ import torch
 from tokenizers import Tokenizer
 
 from server.predictors.embedded_prompt import Vocabulary
+from training.embedded.encoding import Encoded
 from training.embedded.model import compute_dtype
-from training.embedded.packing import Encoded
 from training.embedded.refresh import refresh
 from training.embedded.restore import load_run
 from training.embedded.schedule import Refresh

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.embedded.pipeline import PretrainRecipe
+from training.embedded.recipe import PretrainRecipe
 from training.errors import TrainingError
 from training.recipe import load_recipe
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.predictors.embedded_prompt import Vocabulary
-from training.embedded.packing import Dropout, Encoded, Flags, Packed, pack
+from training.embedded.encoding import Encoded, Flags
+from training.embedded.packing import Dropout, Packed, pack
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Plan:
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
     both_ways: float = 0.0
+    masked: float = 0.0
     # So many epochs do without the late examples.
     early_epochs: int = 0
 
@@ -93,4 +95,5 @@ def _make(epoch: int, chunk: int, plan: Plan) -> Packed:
         summaries=plan.summaries,
         line_starts=line_starts,
         both_ways=plan.both_ways,
+        masked=plan.masked,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataset.question import Context
-from training.embedded.packing import Example
+from training.embedded.encoding import Example
 from training.errors import TrainingError
 
 COLUMNS = (

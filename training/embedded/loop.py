@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.embedded.attention import packed_attention, positions_and_documents
+from training.embedded.averaging import keep
 from training.embedded.model import Decoder, compute_dtype
-from training.embedded.packing import ANSWER, BODY, DIGEST, PROMPT, Packed
+from training.embedded.packing import ANSWER, BODY, DIGEST, IDENTIFIER, PROMPT, Packed
 from training.embedded.schedule import Schedule
 
 
@@ -129,6 +130,9 @@ class Trainer:
                     print(line, flush=True)
                     with log.open("a") as stream:
                         stream.write(line + "\n")
+            every = self.schedule.snapshot_steps
+            if every and self.place.rank == 0 and (self.step % every == 0 or progress >= 1.0):
+                keep(self.model, save.parent, self.step)
             if progress >= 1.0:
                 break
             if save_minutes and time.monotonic() - last_save > 60 * save_minutes:
@@ -138,7 +142,7 @@ class Trainer:
 
     def _answer_loss(self, batch: Packed) -> float:
         """Mean loss of the answers' tokens, in nats."""
-        weights = torch.zeros(DIGEST + 1, device=self.place.device)
+        weights = torch.zeros(IDENTIFIER + 1, device=self.place.device)
         self.model.eval()
         # Not under no_grad, which would compile the network once more.
         _, sums = self._loss(self.model, *self._on_device(batch), weights, self.begin)
@@ -157,12 +161,9 @@ class Trainer:
         body = schedule.body_weight_first + progress * (
             schedule.body_weight_last - schedule.body_weight_first
         )
-        weights = torch.zeros(DIGEST + 1)
-        weights[BODY], weights[ANSWER], weights[DIGEST] = (
-            body,
-            schedule.answer_weight,
-            schedule.summary_weight,
-        )
+        weights = torch.zeros(IDENTIFIER + 1)
+        weights[BODY], weights[ANSWER] = body, schedule.answer_weight
+        weights[DIGEST], weights[IDENTIFIER] = schedule.summary_weight, schedule.identifier_weight
         loss, sums = self._loss(self.model, tokens, kinds, weights.to(device), self.begin)
         loss.backward()
         total = self._reduce(sums[0])

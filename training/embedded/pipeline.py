@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from server.predictors.embedded_prompt import Vocabulary
-from training.embedded.packing import Dropout, Encoded, Flags, Packed, Ragged, encode_examples, pack
-from training.embedded.schedule import Refresh, Schedule, TowerRecipe
+from training.embedded.encoding import encode_examples, line_starts, load_encoded, save_encoded
+from training.embedded.identifiers import MASK
+from training.embedded.packing import Dropout, Packed, pack
+from training.embedded.recipe import PretrainRecipe
+from training.embedded.schedule import Refresh, TowerRecipe
 from training.embedded.tokenizer import train_tokenizer
 from training.errors import TrainingError
 
@@ -31,58 +34,6 @@ if TYPE_CHECKING:
 
 SPLITS = {"train": "encoded.npz", "validation": "validation.npz"}
 REFRESH = "refresh.npz"
-
-
-@dataclass(frozen=True)
-class ShapeRecipe:
-    width: int = 768
-    layers: int = 7
-    heads: int = 12
-    key_value_heads: int = 2
-    feed_forward: int = 2_048
-
-
-@dataclass(frozen=True)
-class PackingRecipe:
-    """`length` tokens a row, `rows` a step on each device, `workers` processes for each device."""
-
-    length: int = 2_048
-    rows: int = 64
-    workers: int = 8
-    # Functions of repositories with fewer than `late_below` come in after `early_epochs` epochs:
-    # the rates then fall over code that was not seen before, and is not known by heart.
-    late_below: int = 0
-    early_epochs: int = 0
-    dropout: Dropout = field(default_factory=Dropout)
-    summaries: bool = True
-    # Share of the examples whose prompt is read both ways, and not learnt; above 0 the model that
-    # comes of it reads all prompts so.
-    both_ways: float = 0.0
-
-
-@dataclass(frozen=True)
-class PretrainRecipe:
-    # One corpus or several.
-    data: tuple[Path, ...]
-    out: Path
-    seed: int = 1
-    vocabulary: int = 16_384
-    tokenizer_sample: int = 300_000
-    encode_workers: int = 2
-    save_minutes: float = 4.0
-    # A run's folder, or a served model's, whose tokenizer and weights the training begins with.
-    start: Path | None = None
-    # Share of those weights in the result, which generalises better than either (WiSE-FT,
-    # arXiv 2109.01903).
-    start_share: float = 0.0
-    # Share of the values that each layer adds which are left out in a step of the training.
-    dropout: float = 0.0
-    shape: ShapeRecipe = field(default_factory=ShapeRecipe)
-    schedule: Schedule = field(default_factory=Schedule)
-    packing: PackingRecipe = field(default_factory=PackingRecipe)
-    refresh: Refresh | None = None
-    # Instead of the network of `start`, train a second tower for it.
-    tower: TowerRecipe | None = None
 
 
 def prepare(recipe: PretrainRecipe) -> None:
@@ -107,7 +58,11 @@ def prepare(recipe: PretrainRecipe) -> None:
             f"{e.text}\n_{e.name}\n{e.context.docstring}"
             for e in islice(sample, recipe.tokenizer_sample)
         )
-        train_tokenizer(texts, recipe.vocabulary).save(str(tokenizer_file))
+        more = (MASK,) if recipe.packing.masked else ()
+        tokenizer = train_tokenizer(
+            texts, recipe.vocabulary, more, whole_identifiers=recipe.whole_identifiers
+        )
+        tokenizer.save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     for split, file in SPLITS.items():
         if (recipe.out / file).exists():
@@ -142,40 +97,12 @@ def _groups(
     ]
 
 
-def save_encoded(encoded: Encoded, path: Path) -> None:
-    arrays: dict[str, np.ndarray] = {"late": encoded.late}
-    for column, ragged in encoded.columns.items():
-        arrays[f"{column}.flat"] = ragged.flat
-        arrays[f"{column}.lengths"] = np.diff(ragged.offsets).astype(np.uint16)
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **arrays)
-    partial.replace(path)
-
-
-def load_encoded(path: Path) -> Encoded:
-    with np.load(path, allow_pickle=False) as arrays:
-        return Encoded(
-            {
-                column: Ragged(
-                    arrays[f"{column}.flat"],
-                    np.concatenate(
-                        [
-                            np.zeros(1, np.int64),
-                            arrays[f"{column}.lengths"].astype(np.int64).cumsum(),
-                        ]
-                    ),
-                )
-                for column in sorted({name.split(".")[0] for name in arrays.files} - {"late"})
-            },
-            arrays["late"],
-        )
-
-
 def train(recipe: PretrainRecipe, resume: bool) -> None:
     """Train on the devices at hand and leave `checkpoint.pt` and `log.txt` in the run's folder."""
     import torch
     import torch.distributed as dist
 
+    from training.embedded.averaging import forget, mean_of_last
     from training.embedded.batches import Plan, batches
     from training.embedded.loop import Device, Trainer
     from training.embedded.model import Decoder, Shape
@@ -190,6 +117,13 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
             f"packing.length: {recipe.packing.length} tokens do not hold the longest example;"
             f" give {encoded.longest()} or more"
         )
+    if recipe.packing.masked and encoded.mask is None:
+        raise TrainingError(
+            f"packing.masked: the tokenizer of {recipe.out} has no {MASK}; give another `out`,"
+            " and no `start` that lacks it"
+        )
+    if recipe.average_last and not recipe.schedule.snapshot_steps:
+        raise TrainingError("average_last: nothing is kept; set schedule.snapshot_steps")
     place = Device.from_environment()
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
@@ -213,6 +147,8 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         if not checkpoint.exists():
             raise TrainingError(f"{checkpoint}: no checkpoint to go on from; leave out --resume")
         trainer.resume(checkpoint)
+    elif place.rank == 0:
+        forget(recipe.out)
     plan = Plan(
         length=recipe.packing.length,
         rows=recipe.packing.rows,
@@ -223,6 +159,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         dropout=recipe.packing.dropout,
         summaries=recipe.packing.summaries,
         both_ways=recipe.packing.both_ways,
+        masked=recipe.packing.masked,
         early_epochs=recipe.packing.early_epochs,
     )
     trainer.run(
@@ -233,11 +170,27 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         _validation(recipe, vocabulary),
     )
     if place.rank == 0:
+        if recipe.average_last:
+            trainer.model.load_state_dict(mean_of_last(recipe.out, recipe.average_last))
         if recipe.start is not None and recipe.start_share:
             _blend(trainer.model, begun, recipe.start_share)
         _save(trainer.model, recipe.out)
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def average(recipe: PretrainRecipe) -> None:
+    """Make a trained run's weights the mean of its last `average_last` snapshots."""
+    from training.embedded.averaging import mean_of_last
+    from training.embedded.restore import load_run
+
+    if not recipe.average_last:
+        raise TrainingError("average_last: how many snapshots? give the recipe 2 or more")
+    if not (recipe.out / "shape.json").exists():
+        raise TrainingError(f"{recipe.out}: no trained run there; run the stage `train` first")
+    model = load_run(recipe.out)
+    model.load_state_dict(mean_of_last(recipe.out, recipe.average_last))
+    _save(model, recipe.out)
 
 
 def _tower_trainer(
@@ -298,13 +251,6 @@ def _save(model: Decoder, out: Path) -> None:
     weights = {name: value.bfloat16() for name, value in model.state_dict().items()}
     torch.save(weights, out / "weights.pt")
     (out / "shape.json").write_text(json.dumps(asdict(model.shape)))
-
-
-def line_starts(tokenizer: Tokenizer) -> Flags:
-    """Whether each token of the vocabulary begins a line of code."""
-    newline = tokenizer.encode("\n", add_special_tokens=False).tokens[0]
-    tokens = (tokenizer.id_to_token(index) for index in range(tokenizer.get_vocab_size()))
-    return np.array([token is not None and token.startswith(newline) for token in tokens])
 
 
 def _validation(recipe: PretrainRecipe, vocabulary: Vocabulary) -> Packed | None:

@@ -17,8 +17,9 @@ from torch.nn import functional
 
 from server.predictors.embedded_prompt import FIELDS, Vocabulary
 from training.embedded.attention import prompt_attention
+from training.embedded.encoding import Encoded
 from training.embedded.model import Decoder, causal_attention, compute_dtype
-from training.embedded.packing import Encoded, example_tokens
+from training.embedded.packing import example_tokens
 from training.embedded.schedule import Refresh
 
 # Padding in a batch is wasted work: functions of about equal length share one, of so many tokens.

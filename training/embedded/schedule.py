@@ -21,6 +21,9 @@ class Schedule:
     body_weight_last: float = 0.05
     answer_weight: float = 5.0
     summary_weight: float = 0.5
+    identifier_weight: float = 0.5
+    # Every so many steps, and after the last one, the weights are kept as a file (0: never).
+    snapshot_steps: int = 0
 
 
 @dataclass(frozen=True)

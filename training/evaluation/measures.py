@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.evaluation.outcomes import Outcome
 from training.metrics import measure
@@ -47,29 +49,28 @@ def compare(
     better: Sequence[Outcome], other: Sequence[Outcome], seed: int = 1
 ) -> Mapping[str, Interval]:
     """Paired bootstrap over the cases (Koehn 2004) of micro-F1 and exact match."""
-    generator = random.Random(seed)
-    left = [(o.overlap.shared, o.overlap.predicted + o.overlap.actual, o.is_exact) for o in better]
-    right = [(o.overlap.shared, o.overlap.predicted + o.overlap.actual, o.is_exact) for o in other]
-    drawn: dict[str, list[float]] = {"micro_f1": [], "exact_match": []}
-    for _ in range(_ROUNDS):
-        chosen = generator.choices(range(len(left)), k=len(left))
-        for name, difference in _differences(left, right, chosen).items():
-            drawn[name].append(difference)
-    observed = _differences(left, right, range(len(left)))
-    return {name: _interval(observed[name], values) for name, values in drawn.items()}
+    random = np.random.default_rng(seed)
+    counts = np.stack([_counts(better), _counts(other)])
+    drawn = [
+        _differences(counts[:, random.integers(0, len(better), len(better))])
+        for _ in range(_ROUNDS)
+    ]
+    observed = _differences(counts)
+    return {name: _interval(observed[name], [each[name] for each in drawn]) for name in observed}
 
 
-def _differences(left: Any, right: Any, chosen: Any) -> dict[str, float]:
-    sums = [[0, 0, 0], [0, 0, 0]]
-    for side, rows in zip(sums, (left, right), strict=True):
-        for index in chosen:
-            shared, total, exact = rows[index]
-            side[0] += shared
-            side[1] += total
-            side[2] += exact
-    f1 = [2 * side[0] / side[1] if side[1] else 0.0 for side in sums]
-    count = max(1, len(chosen))
-    return {"micro_f1": f1[0] - f1[1], "exact_match": (sums[0][2] - sums[1][2]) / count}
+def _counts(outcomes: Sequence[Outcome]) -> NDArray[np.int64]:
+    """(cases, 3): words shared, words of both names, whether the first name is right."""
+    rows = [
+        (o.overlap.shared, o.overlap.predicted + o.overlap.actual, o.is_exact) for o in outcomes
+    ]
+    return np.array(rows, np.int64)
+
+
+def _differences(counts: NDArray[np.int64]) -> dict[str, float]:
+    (left, right), cases = counts.sum(1).tolist(), max(1, counts.shape[1])
+    f1 = [2 * shared / words if words else 0.0 for shared, words, _ in (left, right)]
+    return {"micro_f1": f1[0] - f1[1], "exact_match": (left[2] - right[2]) / cases}
 
 
 def _interval(observed: float, drawn: list[float]) -> Interval:
