@@ -8,13 +8,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from dataset.extract import functions_with_siblings
-from dataset.question import ask
+from dataset.question import Context, ask
 from server.predictors.embedded_prompt import Vocabulary, encode
 from tests.training.embedded_runs import (
     own_rows,
 )
-from training.embedded.batches import Plan, batches
-from training.embedded.encoding import Encoded, line_starts
+from training.embedded.batches import Plan, batches, order, shares_of
+from training.embedded.encoding import Encoded, Example, encode_examples, line_starts
 from training.embedded.packing import (
     ANSWER,
     BODY,
@@ -134,3 +134,16 @@ def test_rows_of_the_longest_example_hold_every_one(tokenizer: Tokenizer, encode
     indices = np.arange(len(encoded))
     packed = pack(encoded, indices, vocabulary, everything, seed=1, length=length)
     assert (packed.tokens == vocabulary.begin).sum() == len(encoded)
+
+
+def test_frequent_names_are_drawn_less_often(tokenizer: Tokenizer) -> None:
+    context = Context()
+    names = ["run"] * 100 + [f"rare_{number}" for number in range(40)]
+    examples = [Example("def x():\n    pass", name, context) for name in names]
+    encoded = encode_examples(list, [examples], tokenizer, workers=1)
+    for above, least, most in ((0, 100, 100), (100, 100, 100), (25, 30, 70)):
+        plan = Plan(length=512, rows=1, seed=1, frequent_above=above)
+        for epoch in range(3):
+            drawn = order(encoded, epoch, plan, shares_of(encoded, above))
+            assert least <= (drawn < 100).sum() <= most
+            assert sorted(drawn[drawn >= 100]) == list(range(100, 140))

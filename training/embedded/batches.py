@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -32,11 +32,14 @@ class Plan:
     summaries: bool = True
     both_ways: float = 0.0
     masked: float = 0.0
+    # Of names that more examples than these have, an epoch shows fewer (0: all).
+    frequent_above: int = 0
     # So many epochs do without the late examples.
     early_epochs: int = 0
 
 
-_shared: tuple[Encoded, Vocabulary, Flags] | None = None
+_Shared = tuple[Encoded, Vocabulary, Flags, NDArray[np.float64] | None]
+_shared: _Shared | None = None
 
 
 def batches(
@@ -44,12 +47,13 @@ def batches(
 ) -> Iterator[Packed]:
     """Endless batches of exactly `plan.rows` rows; a new order and new contexts each epoch."""
     global _shared
-    _shared = encoded, vocabulary, line_starts
+    shares = shares_of(encoded, plan.frequent_above)
+    _shared = encoded, vocabulary, line_starts, shares
     rest = Packed(np.zeros((0, plan.length), np.uint16), np.zeros((0, plan.length), np.uint8))
     # Forked workers share the encoded corpus without a copy; they never touch a GPU.
     with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("fork")) as pool:
         ahead: deque[Future[Packed]] = deque()
-        jobs = _jobs(encoded, plan)
+        jobs = _jobs(encoded, plan, shares)
         while True:
             while len(ahead) < plan.workers + 2:
                 ahead.append(pool.submit(_make, *next(jobs), plan))
@@ -62,28 +66,46 @@ def batches(
                 rest = Packed(rest.tokens[plan.rows :], rest.kinds[plan.rows :])
 
 
-def _jobs(encoded: Encoded, plan: Plan) -> Iterator[tuple[int, int]]:
+def _jobs(
+    encoded: Encoded, plan: Plan, shares: NDArray[np.float64] | None
+) -> Iterator[tuple[int, int]]:
     """(epoch, chunk) of this process; the processes take turns."""
     turn = 0
     for epoch in itertools.count():
-        for chunk in range(-(-len(_order(encoded, epoch, plan)) // plan.chunk)):
+        for chunk in range(-(-len(order(encoded, epoch, plan, shares)) // plan.chunk)):
             if turn % plan.world == plan.rank:
                 yield epoch, chunk
             turn += 1
 
 
-def _order(encoded: Encoded, epoch: int, plan: Plan) -> NDArray[np.int64]:
-    """The examples of an epoch, shuffled."""
+def order(
+    encoded: Encoded, epoch: int, plan: Plan, shares: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    """The examples of an epoch, shuffled; each takes part as often as its share (count,) says."""
     early = epoch < plan.early_epochs
     examples = np.flatnonzero(~encoded.late) if early else np.arange(len(encoded))
-    return np.random.default_rng((plan.seed, epoch)).permutation(examples)
+    random = np.random.default_rng((plan.seed, epoch))
+    if shares is not None:
+        examples = examples[random.random(len(examples)) < shares[examples]]
+    return random.permutation(examples)
+
+
+def shares_of(encoded: Encoded, above: int) -> NDArray[np.float64] | None:
+    """How often each example takes part: sqrt(above / count) where more than `above` have its name
+    (subsampling of frequent words, arXiv 1310.4546); None for always."""
+    if not above:
+        return None
+    answers = encoded.columns["answer"]
+    names = [answers[place].tobytes() for place in range(len(answers))]
+    counts = Counter(names)
+    return np.array([min(1.0, (above / counts[name]) ** 0.5) for name in names])
 
 
 def _make(epoch: int, chunk: int, plan: Plan) -> Packed:
     assert _shared is not None
-    encoded, vocabulary, line_starts = _shared
-    order = _order(encoded, epoch, plan)
-    indices = order[chunk * plan.chunk : (chunk + 1) * plan.chunk]
+    encoded, vocabulary, line_starts, shares = _shared
+    drawn = order(encoded, epoch, plan, shares)
+    indices = drawn[chunk * plan.chunk : (chunk + 1) * plan.chunk]
     seed = hash((plan.seed, epoch, chunk)) % 2**32
     return pack(
         encoded,

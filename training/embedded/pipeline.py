@@ -160,6 +160,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         summaries=recipe.packing.summaries,
         both_ways=recipe.packing.both_ways,
         masked=recipe.packing.masked,
+        frequent_above=recipe.packing.frequent_above,
         early_epochs=recipe.packing.early_epochs,
     )
     trainer.run(

@@ -29,6 +29,9 @@ class PackingRecipe:
     # the rates then fall over code that was not seen before, and is not known by heart.
     late_below: int = 0
     early_epochs: int = 0
+    # Of names that more examples than these have, an epoch shows fewer: the root of the excess (0:
+    # all).
+    frequent_above: int = 0
     dropout: Dropout = field(default_factory=Dropout)
     summaries: bool = True
     # Share of the examples whose prompt is read both ways, and not learnt; above 0 the model that

@@ -4,8 +4,8 @@
 #
 #   training/recipes/embedded/forms.sh CORPUS RUNS
 #
-# CORPUS: python -m dataset build --config dataset/recipes/forms.yaml. AT_ONCE=4 runs so many side by
-# side, by turns on the GPUs that nvidia-smi lists. CHANGES are FIELD=VALUE for all of them, COMPARE
+# CORPUS: python -m dataset build --config dataset/recipes/forms.yaml. AT_ONCE=2 runs two side by side
+# on two GPUs; on one they would be no faster. CHANGES are FIELD=VALUE for all of them, COMPARE
 # options of the comparison, PYTHON is the interpreter.
 set -eu
 [ $# -eq 2 ] || { sed -n '2,10s/^# \?//p' "$0" >&2; exit 2; }
@@ -37,11 +37,13 @@ plain no-summary-1 packing.summaries=false
 masked masked-1 packing.masked=0.5
 whole whole-1 whole_identifiers=true
 plain constant-1 schedule.cooldown=0.02
+plain rare-1 packing.frequent_above=100
 plain plain-2 seed=2
 plain no-summary-2 seed=2 packing.summaries=false
 masked masked-2 seed=2 packing.masked=0.5
 whole whole-2 seed=2 whole_identifiers=true
 plain constant-2 seed=2 schedule.cooldown=0.02
+plain rare-2 seed=2 packing.frequent_above=100
 FORMS
 gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
 turn=0
