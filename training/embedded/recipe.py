@@ -49,7 +49,8 @@ class PretrainRecipe:
     seed: int = 1
     vocabulary: int = 16_384
     tokenizer_sample: int = 300_000
-    # Tokens may hold whole identifiers, not only a word of one.
+    # Tokens may hold whole identifiers, not only a word of one: for comparison, since the server
+    # counts the leading underscores of a name as tokens of their own.
     whole_identifiers: bool = False
     encode_workers: int = 2
     save_minutes: float = 4.0
