@@ -33,6 +33,7 @@ from training.embedded.corpus import read_group, row_groups
 from training.embedded.encoding import Example
 from training.embedded.greedy import answers
 from training.embedded.restore import load_run
+from training.errors import TrainingError
 from training.evaluation.measures import Interval, compare, micro_f1
 from training.evaluation.outcomes import Outcome, judge
 
@@ -116,15 +117,12 @@ def measure(
                 text = "".join(f"{one.actual}\t{one.first}\n" for one in outcomes)
                 (names / f"{run.name}.{context}.tsv").write_text(text, encoding="utf-8")
             exact = sum(one.is_exact for one in outcomes) / len(outcomes)
-            row = Row(run.name, context, micro_f1(outcomes), exact, nats)
-            if first is None:
-                first = outcomes
-            else:
-                found = compare(outcomes, first)
-                row = Row(
-                    run.name, context, row.micro_f1, exact, nats,
-                    found["micro_f1"], found["exact_match"],
-                )  # fmt: skip
+            found = {} if first is None else compare(outcomes, first)
+            first = first or outcomes
+            row = Row(
+                run.name, context, micro_f1(outcomes), exact, nats,
+                found.get("micro_f1"), found.get("exact_match"),
+            )  # fmt: skip
             rows.append(row)
             print(f"{run.name} {context}: {row.micro_f1:.4f} {exact:.4f} {nats:.3f}", flush=True)
     return rows
@@ -143,7 +141,10 @@ def main() -> None:
     for run in arguments.runs:
         if not (run / "weights.pt").exists():
             parser.error(f"{run}: no trained run there; give folders that `pretrain` wrote")
-    examples = functions(arguments.data, arguments.split, arguments.limit, arguments.seed)
+    try:
+        examples = functions(arguments.data, arguments.split, arguments.limit, arguments.seed)
+    except TrainingError as error:
+        parser.error(str(error))
     if arguments.names:
         arguments.names.mkdir(parents=True, exist_ok=True)
     rows = measure(arguments.runs, examples, arguments.names)

@@ -48,6 +48,8 @@ def test_another_mean_takes_no_training(kept_run: Path) -> None:
     assert "average_last: 6 are wanted, and" in told
     told = refused("training", "pretrain", *config, "--stage", "average", "average_last=0")
     assert "average_last: how many snapshots?" in told
+    told = refused("training", "pretrain", *config, "--stage", "average", "start_share=0.1")
+    assert "start_share: " in told
 
 
 def test_a_run_begun_anew_forgets_what_was_kept(kept_run: Path) -> None:

@@ -26,6 +26,7 @@ from training.embedded.packing import (
     pack,
     thin,
 )
+from training.embedded.recipe import PackingRecipe
 
 
 def test_words_of_names_are_pieces_of_their_own(tokenizer: Tokenizer) -> None:
@@ -116,7 +117,7 @@ def test_thinned_code_loses_whole_lines_and_keeps_the_signature(tokenizer: Token
 
 def test_late_examples_wait_for_the_early_epochs(tokenizer: Tokenizer, encoded: Encoded) -> None:
     vocabulary, starts = Vocabulary.of(tokenizer), line_starts(tokenizer)
-    plan = Plan(length=1024, rows=1, seed=1, workers=1, early_epochs=2, summaries=False)
+    plan = Plan(PackingRecipe(length=1024, rows=1, workers=1, early_epochs=2, summaries=False), 1)
     early, all_of_them = int((~encoded.late).sum()), len(encoded)
     assert 0 < early < all_of_them
     shown = 0
@@ -142,7 +143,7 @@ def test_frequent_names_are_drawn_less_often(tokenizer: Tokenizer) -> None:
     examples = [Example("def x():\n    pass", name, context) for name in names]
     encoded = encode_examples(list, [examples], tokenizer, workers=1)
     for above, least, most in ((0, 100, 100), (100, 100, 100), (25, 30, 70)):
-        plan = Plan(length=512, rows=1, seed=1, frequent_above=above)
+        plan = Plan(PackingRecipe(frequent_above=above), seed=1)
         for epoch in range(3):
             drawn = order(encoded, epoch, plan, shares_of(encoded, above))
             assert least <= (drawn < 100).sum() <= most

@@ -7,35 +7,26 @@ import multiprocessing
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.predictors.embedded_prompt import Vocabulary
 from training.embedded.encoding import Encoded, Flags
-from training.embedded.packing import Dropout, Packed, pack
+from training.embedded.packing import Packed, pack
+from training.embedded.recipe import PackingRecipe
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which rows this process of several takes, and how they are made."""
+    """How rows are made, and which of them this process of several takes."""
 
-    length: int
-    rows: int
+    packing: PackingRecipe
     seed: int
     rank: int = 0
     world: int = 1
-    workers: int = 8
     chunk: int = 16_384
-    dropout: Dropout = field(default_factory=Dropout)
-    summaries: bool = True
-    both_ways: float = 0.0
-    masked: float = 0.0
-    # Of names that more examples than these have, an epoch shows fewer (0: all).
-    frequent_above: int = 0
-    # So many epochs do without the late examples.
-    early_epochs: int = 0
 
 
 _Shared = tuple[Encoded, Vocabulary, Flags, NDArray[np.float64] | None]
@@ -45,25 +36,26 @@ _shared: _Shared | None = None
 def batches(
     encoded: Encoded, vocabulary: Vocabulary, line_starts: Flags, plan: Plan
 ) -> Iterator[Packed]:
-    """Endless batches of exactly `plan.rows` rows; a new order and new contexts each epoch."""
+    """Endless batches of as many rows as a step has; a new order and new contexts each epoch."""
     global _shared
-    shares = shares_of(encoded, plan.frequent_above)
+    packing, rows = plan.packing, plan.packing.rows
+    shares = shares_of(encoded, packing.frequent_above)
     _shared = encoded, vocabulary, line_starts, shares
-    rest = Packed(np.zeros((0, plan.length), np.uint16), np.zeros((0, plan.length), np.uint8))
+    rest = Packed(np.zeros((0, packing.length), np.uint16), np.zeros((0, packing.length), np.uint8))
     # Forked workers share the encoded corpus without a copy; they never touch a GPU.
-    with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(packing.workers, multiprocessing.get_context("fork")) as pool:
         ahead: deque[Future[Packed]] = deque()
         jobs = _jobs(encoded, plan, shares)
         while True:
-            while len(ahead) < plan.workers + 2:
+            while len(ahead) < packing.workers + 2:
                 ahead.append(pool.submit(_make, *next(jobs), plan))
             made = ahead.popleft().result()
             rest = Packed(
                 np.concatenate([rest.tokens, made.tokens]), np.concatenate([rest.kinds, made.kinds])
             )
-            while len(rest.tokens) >= plan.rows:
-                yield Packed(rest.tokens[: plan.rows], rest.kinds[: plan.rows])
-                rest = Packed(rest.tokens[plan.rows :], rest.kinds[plan.rows :])
+            while len(rest.tokens) >= rows:
+                yield Packed(rest.tokens[:rows], rest.kinds[:rows])
+                rest = Packed(rest.tokens[rows:], rest.kinds[rows:])
 
 
 def _jobs(
@@ -82,7 +74,7 @@ def order(
     encoded: Encoded, epoch: int, plan: Plan, shares: NDArray[np.float64] | None
 ) -> NDArray[np.int64]:
     """The examples of an epoch, shuffled; each takes part as often as its share (count,) says."""
-    early = epoch < plan.early_epochs
+    early = epoch < plan.packing.early_epochs
     examples = np.flatnonzero(~encoded.late) if early else np.arange(len(encoded))
     random = np.random.default_rng((plan.seed, epoch))
     if shares is not None:
@@ -107,15 +99,16 @@ def _make(epoch: int, chunk: int, plan: Plan) -> Packed:
     drawn = order(encoded, epoch, plan, shares)
     indices = drawn[chunk * plan.chunk : (chunk + 1) * plan.chunk]
     seed = hash((plan.seed, epoch, chunk)) % 2**32
+    packing = plan.packing
     return pack(
         encoded,
         indices,
         vocabulary,
-        plan.dropout,
+        packing.dropout,
         seed,
-        plan.length,
-        summaries=plan.summaries,
+        packing.length,
+        summaries=packing.summaries,
         line_starts=line_starts,
-        both_ways=plan.both_ways,
-        masked=plan.masked,
+        both_ways=packing.both_ways,
+        masked=packing.masked,
     )

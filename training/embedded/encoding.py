@@ -176,9 +176,13 @@ def _encode_job(
     def names(texts: list[str]) -> list[list[int]]:
         return [name[:MAX_NAME_TOKENS] for name in ids([answer_text(text) for text in texts])]
 
+    masking = tokenizer.token_to_id(MASK) is not None
+    # Identifiers want the tokens' places, which the fast encoding does without.
+    encode = tokenizer.encode_batch if masking else tokenizer.encode_batch_fast
+    codes = encode([example.text for example in chunk], add_special_tokens=False)
     texts = [field_texts(example.context) for example in chunk]
     columns: dict[str, list[list[int]]] = {
-        "code": [clip_code(code, vocabulary.cut) for code in ids([e.text for e in chunk])],
+        "code": [clip_code(code.ids, vocabulary.cut) for code in codes],
         "answer": names([e.name for e in chunk]),
         "summary": [
             s[:SUMMARY_TOKENS] for s in ids([first_sentence(t["docstring"]) for t in texts])
@@ -186,12 +190,10 @@ def _encode_job(
     }
     for field in FIELDS:
         columns[field] = [f[: LIMITS.of(field)] for f in ids([text[field] for text in texts])]
-    if tokenizer.token_to_id(MASK) is not None:
+    if masking:
         columns["numbers"], columns["identifiers"] = [], []
-        for example in chunk:
-            # The fast encoding does without places.
-            spans = tokenizer.encode(example.text, add_special_tokens=False).offsets
-            numbers, found = identifiers_of(example.text, spans)
+        for example, code in zip(chunk, codes, strict=True):
+            numbers, found = identifiers_of(example.text, code.offsets)
             columns["numbers"].append(clip_code(numbers, 0))
             answers = ([*name, vocabulary.end] for name in names(found))
             columns["identifiers"].append([token for answer in answers for token in answer])

@@ -3,7 +3,7 @@ to compare networks that are not exported. The server's search finds better name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from server.predictors.embedded_prompt import MAX_NAME_TOKENS
+from training.embedded.grouping import of_like_length
 from training.embedded.model import Decoder, compute_dtype
 
 # Cells of a batch's attention mask, which grow with the square of a prompt's length.
@@ -59,25 +60,15 @@ def answers(
     """The answers to all prompts, in their order; `names` are the actual ones, ended by `end`."""
     model.eval()
     found: list[Answer] = [Answer([], 0.0)] * len(prompts)
-    for group in _of_like_length(prompts, model.embedding.weight.device.type):
+    lengths = [len(prompt) + MAX_NAME_TOKENS + 1 for prompt in prompts]
+    most = _CELLS[model.embedding.weight.device.type]
+    for group in of_like_length(lengths, lambda length: length * length, most):
         chosen = [prompts[index] for index in group]
         losses = _losses(model, chosen, [names[index] for index in group])
         ids = _greedy(model, chosen, end)
         for index, one, loss in zip(group, ids, losses, strict=True):
             found[index] = Answer(one, loss)
     return found
-
-
-def _of_like_length(prompts: Sequence[Sequence[int]], device: str) -> Iterator[list[int]]:
-    group: list[int] = []
-    for index in sorted(range(len(prompts)), key=lambda index: len(prompts[index])):
-        length = len(prompts[index]) + MAX_NAME_TOKENS + 1
-        if group and (len(group) + 1) * length * length > _CELLS[device]:
-            yield group
-            group = []
-        group.append(index)
-    if group:
-        yield group
 
 
 def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

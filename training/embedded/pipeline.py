@@ -149,20 +149,7 @@ def train(recipe: PretrainRecipe, resume: bool) -> None:
         trainer.resume(checkpoint)
     elif place.rank == 0:
         forget(recipe.out)
-    plan = Plan(
-        length=recipe.packing.length,
-        rows=recipe.packing.rows,
-        seed=recipe.seed + trainer.step,
-        rank=place.rank,
-        world=place.world,
-        workers=recipe.packing.workers,
-        dropout=recipe.packing.dropout,
-        summaries=recipe.packing.summaries,
-        both_ways=recipe.packing.both_ways,
-        masked=recipe.packing.masked,
-        frequent_above=recipe.packing.frequent_above,
-        early_epochs=recipe.packing.early_epochs,
-    )
+    plan = Plan(recipe.packing, recipe.seed + trainer.step, place.rank, place.world)
     trainer.run(
         batches(encoded, vocabulary, starts, plan),
         recipe.out / "log.txt",
@@ -187,6 +174,8 @@ def average(recipe: PretrainRecipe) -> None:
 
     if not recipe.average_last:
         raise TrainingError("average_last: how many snapshots? give the recipe 2 or more")
+    if recipe.start_share:
+        raise TrainingError("start_share: a mean with the first weights is made as a run ends only")
     if not (recipe.out / "shape.json").exists():
         raise TrainingError(f"{recipe.out}: no trained run there; run the stage `train` first")
     model = load_run(recipe.out)

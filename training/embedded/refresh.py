@@ -18,6 +18,7 @@ from torch.nn import functional
 from server.predictors.embedded_prompt import FIELDS, Vocabulary
 from training.embedded.attention import prompt_attention
 from training.embedded.encoding import Encoded
+from training.embedded.grouping import of_like_length
 from training.embedded.model import Decoder, causal_attention, compute_dtype
 from training.embedded.packing import example_tokens
 from training.embedded.schedule import Refresh
@@ -100,13 +101,9 @@ def _mean_loss(model: Decoder, pairs: Sequence[Pair]) -> float:
 
 
 def _of_like_length(pairs: Sequence[Pair], device: str) -> Iterator[list[Pair]]:
-    group: list[Pair] = []
-    for pair in sorted(pairs, key=lambda pair: len(pair[0]) + len(pair[1])):
-        if group and (len(group) + 1) * (len(pair[0]) + len(pair[1])) > _TOKENS[device]:
-            yield group
-            group = []
-        group.append(pair)
-    yield group
+    lengths = [len(prompt) + len(answer) for prompt, answer in pairs]
+    for group in of_like_length(lengths, lambda length: length, _TOKENS[device]):
+        yield [pairs[index] for index in group]
 
 
 def _answer_loss(model: Decoder, group: Sequence[Pair]) -> Tensor:
